@@ -1,0 +1,3 @@
+//! One core, one owner: reactors, their listeners, their gRPC and their storage.
+
+pub mod partition;

