@@ -1,0 +1,59 @@
+//! What the process tells the reactors at start: checked values only, no text to parse.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use crate::{limits::Limits, partition::Partition};
+
+/// Everything that reactors need to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub bind_address: SocketAddr,
+    /// One reactor for each of these CPUs, pinned to it. Never empty.
+    pub cpus: Vec<usize>,
+    /// How keys are spread over shards; from the superblock.
+    pub partition: Partition,
+    /// Random identity of the data directory, bound into every log checksum; from the superblock.
+    pub directory_id: u64,
+    /// Where values are kept.
+    pub engine: Engine,
+    /// Memory for entries, summed over all shards.
+    pub memtable_bytes_max: u64,
+    /// The bounds of the serving side.
+    pub limits: Limits,
+    /// A handshake, a half-sent request or an answer that nobody reads may take this long.
+    pub connection_timeout: Duration,
+    /// A silent connection is asked for a sign of life (HTTP/2 PING) this often.
+    pub keepalive_interval: Duration,
+}
+
+/// `storage.engine` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Nothing outlives the process.
+    Memory,
+    /// A write-ahead log for each shard.
+    Lsm(WalSettings),
+}
+
+/// `storage.wal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalSettings {
+    /// Absolute folder that holds one folder for each shard.
+    pub dir: PathBuf,
+    /// Bytes after which a new segment is begun.
+    pub segment_bytes: u64,
+    /// What an answer promises.
+    pub sync: SyncMode,
+}
+
+/// What must have happened to a write before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    /// The bytes are on the disk.
+    Always,
+    /// The kernel has the bytes; the disk has them at most this much later.
+    Interval(Duration),
+    /// The kernel has the bytes; it writes them when it likes.
+    None,
+}
