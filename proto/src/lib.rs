@@ -14,6 +14,7 @@ pub mod types {
 }
 
 /// Queries and results (`query.proto`).
+#[expect(clippy::module_inception, reason = "prost names the oneof's module after the message")]
 pub mod query {
     include!("generated/amaters.query.rs");
 }

@@ -68,15 +68,90 @@ impl Partition {
 mod tests {
     use super::*;
 
-    /// The published vectors: (shards, seed, collection, key, hash, shard).
-    const VECTORS: [(u32, u64, &str, &[u8], u64, u32); 0] = [];
+    /// A published vector, as in the table of `docs/reference/wire.md`.
+    struct Vector {
+        shards: u32,
+        seed: u64,
+        collection: &'static str,
+        key: &'static [u8],
+        hash: u64,
+        shard: u32,
+    }
+
+    const VECTORS: &[Vector] = &[
+        Vector {
+            shards: 1,
+            seed: 0x0,
+            collection: "default",
+            key: b"a",
+            hash: 0x8b5eec818525d272,
+            shard: 0,
+        },
+        Vector {
+            shards: 2,
+            seed: 0x0,
+            collection: "default",
+            key: b"a",
+            hash: 0x8b5eec818525d272,
+            shard: 1,
+        },
+        Vector {
+            shards: 2,
+            seed: 0x0,
+            collection: "default",
+            key: b"b",
+            hash: 0xff7f9f5e9e8f3be9,
+            shard: 1,
+        },
+        Vector {
+            shards: 8,
+            seed: 0x0,
+            collection: "users",
+            key: b"users:42",
+            hash: 0x2dc4f9036be90d91,
+            shard: 1,
+        },
+        Vector {
+            shards: 8,
+            seed: 0x123456789abcdef,
+            collection: "users",
+            key: b"users:42",
+            hash: 0x8228bb49eff513f3,
+            shard: 4,
+        },
+        Vector {
+            shards: 16,
+            seed: 0xffffffffffffffff,
+            collection: "ab",
+            key: b"c",
+            hash: 0xdd8369480f0ee9ad,
+            shard: 13,
+        },
+        Vector {
+            shards: 16,
+            seed: 0xffffffffffffffff,
+            collection: "a",
+            key: b"bc",
+            hash: 0x8b147e743c8249ac,
+            shard: 8,
+        },
+        Vector {
+            shards: 3,
+            seed: 0x7,
+            collection: "c",
+            key: &[0x5a; 300],
+            hash: 0xae6afe9c65d5edb3,
+            shard: 2,
+        },
+    ];
 
     #[test]
     fn published_vectors_hold() {
-        for (shards, seed, collection, key, hash, shard) in VECTORS {
-            let partition = Partition::new(shards, seed);
-            assert_eq!(partition.hash(collection, key), hash, "{collection} {key:?}");
-            assert_eq!(partition.shard(collection, key), shard, "{collection} {key:?}");
+        for vector in VECTORS {
+            let partition = Partition::new(vector.shards, vector.seed);
+            let key = vector.key;
+            assert_eq!(partition.hash(vector.collection, key), vector.hash, "{key:?}");
+            assert_eq!(partition.shard(vector.collection, key), vector.shard, "{key:?}");
         }
     }
 
