@@ -3,3 +3,4 @@
 pub mod limits;
 pub mod partition;
 pub mod settings;
+pub mod storage;

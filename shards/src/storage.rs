@@ -1,0 +1,47 @@
+//! The engine of one shard: entries in memory, a log that brings them back.
+//!
+//! ```text
+//! shard ──► transaction ──► state ──► memtable          one step each, nothing waits
+//!   │                         ▲ │
+//!   └── ticket ◄──────────────┘ ▼ group
+//!                             commit ──► wal ──► disk   the only part that waits
+//! ```
+//!
+//! Always true:
+//! - Everything of a shard happens on one core; nothing is borrowed across a wait.
+//! - What readers see is durable, as far as the sync mode says; transactions see what is staged too, and their ticket
+//!   resolves after what they rest on.
+//! - A record of the log is there or not; what replay finds is a prefix of what was staged, and holds all that was
+//!   acknowledged.
+//! - After a failure that leaves the disk unknown the shard is poisoned: it answers reads and refuses writes.
+//!
+//! Disk and time are parameters ([`disk::Disk`], [`clock::Clock`]). Nothing above the engine is imported here.
+
+pub mod clock;
+pub mod disk;
+
+mod commit;
+mod error;
+mod group;
+mod key;
+mod memtable;
+mod page;
+mod shard;
+mod signal;
+mod state;
+mod stats;
+mod ticket;
+mod transaction;
+mod value;
+mod wal;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StorageError;
+pub use page::{Page, PageLimit};
+pub use shard::{EngineOptions, Options, Shard};
+pub use stats::{Recovery, Stats};
+pub use ticket::Ticket;
+pub use transaction::Transaction;
+pub use value::{Meta, Value};

@@ -1,0 +1,104 @@
+//! What can go wrong in the engine of a shard, said so that an operator can act.
+//!
+//! Translation to wire codes happens elsewhere, in one file.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::disk::DiskError;
+
+/// Why the engine did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The entries of this shard fill their memory. Deletes, and overwrites that do not grow, are still taken.
+    #[error(
+        "memory for entries is full until flush exists: {used} of {max} bytes of this shard are \
+         used; delete entries, or raise storage.memtable_size_mb and restart"
+    )]
+    Full {
+        /// Bytes that the entries take, those not yet durable included.
+        used: u64,
+        /// Bytes that they may take.
+        max: u64,
+    },
+    /// Writes come faster than the disk takes them. Try again a little later.
+    #[error("{staged} of {max} bytes wait for the disk of this shard; retry later")]
+    Busy {
+        /// Bytes that wait to be logged.
+        staged: u64,
+        /// Bytes that may wait.
+        max: u64,
+    },
+    /// A key, a collection name or a transaction is longer than the log can hold.
+    #[error("{what} of {bytes} bytes; the longest is {max}")]
+    TooLarge {
+        /// What is too long.
+        what: &'static str,
+        /// Its length.
+        bytes: u64,
+        /// The longest that is taken.
+        max: u64,
+    },
+    /// The disk is full. Nothing has changed; writes are taken again once there is room.
+    #[error("no space left on the disk of {}: nothing was written; free some space", path.display())]
+    NoSpace {
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+    /// A write or sync failed earlier: what the disk holds is unknown, so writes are refused. Reads go on. Look at the
+    /// disk, then restart.
+    #[error(
+        "shard {shard} refuses writes since its log failed ({cause}); check the disk and restart"
+    )]
+    Poisoned {
+        /// The shard.
+        shard: u32,
+        /// What failed first.
+        cause: Arc<str>,
+    },
+    /// The disk refused a call.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as the beginning of a sentence: "cannot open".
+        what: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: DiskError,
+    },
+    /// A file holds something else than what was written to it. The server does not start on it.
+    #[error("{} is damaged at byte {offset}: {what}. {advice}", file.display())]
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+        /// What the operator can do.
+        advice: &'static str,
+    },
+    /// A file is sound, but does not belong here or is of a newer version.
+    #[error("{} does not belong here: {what}. Nothing was changed; put back the right files", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// The shard has been closed, because the server stops.
+    #[error("shard {shard} is closed: the server is stopping")]
+    Closed {
+        /// The shard.
+        shard: u32,
+    },
+}
+
+impl StorageError {
+    /// The disk's word on `path`; a full disk is an error of its own.
+    pub(super) fn io(what: &'static str, path: &std::path::Path, source: DiskError) -> Self {
+        match source {
+            DiskError::NoSpace => Self::NoSpace { path: path.to_owned() },
+            source => Self::Io { what, path: path.to_owned(), source },
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a shard knows at one moment, and the one place where it changes. Every method is one short step: nothing here
+//! waits.
+//!
+//! ```text
+//!             stage                     take               settle
+//! writer ───────────────► queue ─────────────► in flight ─────────► visible, tickets resolved
+//!            refused:      │ back: gathering        │ no room: this group and all queued are forgotten
+//!            Full, Busy …  │                        │ failed:  the same, and the shard is poisoned
+//! ```
+
+use std::{collections::VecDeque, rc::Rc, sync::Arc};
+
+use super::{
+    StorageError,
+    group::{Change, Group},
+    key::Key,
+    memtable::{Memtable, collection_bytes, entry_bytes},
+    stats::Stats,
+    ticket::{Outcome, Ticket},
+    value::Value,
+    wal::{Operation, PAYLOAD_BYTES_MAX},
+};
+use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
+
+/// Bytes that may wait for the log. What the requests in flight hold is bounded elsewhere; this bounds what they leave behind
+/// when nobody waits for the tickets.
+pub(super) const STAGED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Operations that an emptied group keeps room for.
+const SPARE_OPERATIONS_MAX: usize = 4096;
+
+pub(super) struct State {
+    pub(super) memtable: Memtable,
+    pub(super) stats: Stats,
+    shard: u32,
+    memtable_bytes_max: u64,
+    has_log: bool,
+    queue: VecDeque<Group>,
+    in_flight: Option<Rc<Outcome>>,
+    spare: Option<Group>,
+    staged_bytes: u64,
+    stamp: u64,
+    poisoned: Option<Arc<str>>,
+    closing: bool,
+}
+
+/// A change that has been checked; see [`State::check`].
+pub(super) type Draft = (Key, Option<Value>);
+
+impl State {
+    pub(super) fn new(shard: u32, memtable_bytes_max: u64, has_log: bool) -> Self {
+        Self {
+            memtable: Memtable::default(),
+            stats: Stats::default(),
+            shard,
+            memtable_bytes_max,
+            has_log,
+            queue: VecDeque::new(),
+            in_flight: None,
+            spare: None,
+            staged_bytes: 0,
+            stamp: 0,
+            poisoned: None,
+            closing: false,
+        }
+    }
+
+    pub(super) fn has_log(&self) -> bool {
+        self.has_log
+    }
+
+    /// Whether writes are taken at all.
+    pub(super) fn check_open(&self) -> Result<(), StorageError> {
+        if let Some(cause) = &self.poisoned {
+            return Err(StorageError::Poisoned { shard: self.shard, cause: Arc::clone(cause) });
+        }
+        if self.closing {
+            return Err(StorageError::Closed { shard: self.shard });
+        }
+        if self.staged_bytes >= STAGED_BYTES_MAX {
+            return Err(StorageError::Busy { staged: self.staged_bytes, max: STAGED_BYTES_MAX });
+        }
+        Ok(())
+    }
+
+    /// Whether there is memory for `value` in place of `before`, beside `growth` bytes that are already spoken for.
+    pub(super) fn check_room(
+        &self,
+        collection: &str,
+        key: &[u8],
+        before: Option<&Value>,
+        value: &Value,
+        growth: i64,
+    ) -> Result<i64, StorageError> {
+        let before = before.map_or(0, |before| entry_bytes(key, before)) as i64;
+        let mut more = entry_bytes(key, value) as i64 - before;
+        if self.memtable.id(collection).is_none() {
+            more += collection_bytes(collection) as i64;
+        }
+        let used = self.memtable.projected_bytes() as i64 + growth;
+        if more > 0 && used + more > self.memtable_bytes_max as i64 {
+            return Err(StorageError::Full {
+                used: used.max(0) as u64,
+                max: self.memtable_bytes_max,
+            });
+        }
+        Ok(more)
+    }
+
+    /// Makes one record of checked changes; there must be at least one.
+    pub(super) fn stage<'a>(&mut self, drafts: impl Iterator<Item = (&'a str, Draft)>) -> Ticket {
+        if !self.has_log {
+            for (collection, (key, value)) in drafts {
+                let id = self.memtable.intern(collection);
+                self.memtable.apply(id, key, value);
+            }
+            return Ticket::resolved();
+        }
+        if self.queue.back().is_none_or(Group::is_full) {
+            self.queue.push_back(self.spare.take().unwrap_or_default());
+        }
+        let Some(group) = self.queue.back_mut() else { return Ticket::resolved() };
+        let mut operation_bytes = 0;
+        for (collection, (key, value)) in drafts {
+            self.stamp += 1;
+            operation_bytes += Operation { collection, key: &key, value: value.as_ref() }.length();
+            let table = self.memtable.intern(collection);
+            self.memtable.stage(table, key.clone(), value.clone(), self.stamp);
+            group.operations.push(Change { table, key, value, stamp: self.stamp });
+        }
+        let bytes_before = group.bytes;
+        group.end_record(operation_bytes);
+        self.staged_bytes += group.bytes - bytes_before;
+        Ticket::new(&group.outcome)
+    }
+
+    /// For a decision that may rest on anything staged so far.
+    pub(super) fn ticket_of_latest(&self) -> Ticket {
+        let queued = self.queue.back().map(|group| &group.outcome);
+        queued.or(self.in_flight.as_ref()).map_or_else(Ticket::resolved, Ticket::new)
+    }
+
+    /// The next group for the log.
+    pub(super) fn take(&mut self) -> Option<Group> {
+        let group = self.queue.pop_front()?;
+        self.in_flight = Some(Rc::clone(&group.outcome));
+        Some(group)
+    }
+
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Makes a group visible. Its outcome is to be settled after the borrow ends: that wakes tasks.
+    pub(super) fn settle(&mut self, mut group: Group) -> Rc<Outcome> {
+        for change in group.operations.drain(..) {
+            self.memtable.settle(change.table, change.key, change.value, change.stamp);
+        }
+        self.staged_bytes -= group.bytes;
+        self.stats.groups += 1;
+        self.in_flight = None;
+        let outcome = Rc::clone(&group.outcome);
+        if group.operations.capacity() <= SPARE_OPERATIONS_MAX {
+            group.reset();
+            self.spare = Some(group);
+        }
+        outcome
+    }
+
+    /// Forgets the group in flight and everything behind it, which may rest on it. The outcomes are to be settled with the
+    /// error after the borrow ends.
+    pub(super) fn forget_staged(&mut self) -> Vec<Rc<Outcome>> {
+        self.memtable.unstage_all();
+        self.staged_bytes = 0;
+        let queued = self.queue.drain(..).map(|group| group.outcome);
+        self.in_flight.take().into_iter().chain(queued).collect()
+    }
+
+    /// From now on writes are refused. The first cause counts.
+    pub(super) fn poison(&mut self, cause: &StorageError) {
+        self.poisoned.get_or_insert_with(|| Arc::from(cause.to_string()));
+    }
+
+    pub(super) fn poisoned(&self) -> Option<&Arc<str>> {
+        self.poisoned.as_ref()
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    pub(super) fn snapshot(&self) -> Stats {
+        Stats {
+            entries: self.memtable.entries(),
+            memtable_bytes: self.memtable.visible_bytes(),
+            staged_bytes: self.staged_bytes,
+            poisoned: self.poisoned.as_deref().map(str::to_owned),
+            ..self.stats.clone()
+        }
+    }
+}
+
+/// Whether the log can hold these names.
+pub(super) fn check_names(collection: &str, key: &[u8]) -> Result<(), StorageError> {
+    check_length("a collection name", collection.len(), COLLECTION_BYTES_MAX)?;
+    check_length("a key", key.len(), KEY_BYTES_MAX)
+}
+
+/// Whether a record can hold this many bytes of operations.
+pub(super) fn check_record(operation_bytes: usize) -> Result<(), StorageError> {
+    // The count before the operations takes a few bytes more.
+    check_length("a transaction", operation_bytes, PAYLOAD_BYTES_MAX - 16)
+}
+
+fn check_length(what: &'static str, bytes: usize, bytes_max: usize) -> Result<(), StorageError> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    Err(StorageError::TooLarge { what, bytes: bytes as u64, max: bytes_max as u64 })
+}

@@ -1,0 +1,35 @@
+//! Figures of a shard, for the log line at start, for metrics and for operators.
+
+/// What replay found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records applied.
+    pub records: u64,
+    /// Their bytes in the log.
+    pub bytes: u64,
+    /// Bytes at the end of the log that were never durable as a whole and have been left out.
+    pub truncated_bytes: u64,
+    /// Segments of the log, the new one included.
+    pub segments: u64,
+}
+
+/// The state of a shard at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Visible entries of all collections.
+    pub entries: u64,
+    /// Memory that they count for.
+    pub memtable_bytes: u64,
+    /// Bytes that wait for the log.
+    pub staged_bytes: u64,
+    /// Bytes of the log.
+    pub log_bytes: u64,
+    /// Segments of the log.
+    pub segments: u64,
+    /// Groups committed since the start.
+    pub groups: u64,
+    /// Syncs of the log since the start.
+    pub syncs: u64,
+    /// Why writes are refused, if they are.
+    pub poisoned: Option<String>,
+}

@@ -1,0 +1,330 @@
+//! Random work, a crash at any call, and a comparison with a model: what comes back is a prefix of what was staged, whole
+//! steps only, and holds all that was acknowledged.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::machine::{ALL, INTERVAL, Machine, with_seeds};
+use crate::{
+    settings::SyncMode,
+    storage::{
+        Meta, StorageError, Ticket, Value,
+        disk::sim::{Crash, Dice, Fault},
+    },
+};
+
+const COLLECTIONS: [&str; 2] = ["tokens", "sealed"];
+const KEYS: u64 = 9;
+
+/// What a shard should hold: (collection, key) → value.
+type Contents = BTreeMap<(usize, Vec<u8>), Value>;
+
+/// Every state that the shard may be in after a crash, in order.
+struct Model {
+    /// `states[n]` is what there is after n steps.
+    states: Vec<Contents>,
+    tickets: Vec<Ticket>,
+    /// Steps that have been acknowledged: those before it, always.
+    acknowledged: usize,
+    /// Steps that must be there when the machine starts again.
+    floor: usize,
+    /// Steps that must be there even after a power cut.
+    durable: usize,
+}
+
+impl Model {
+    fn at(contents: Contents) -> Self {
+        Self { states: vec![contents], tickets: Vec::new(), acknowledged: 0, floor: 0, durable: 0 }
+    }
+
+    fn latest(&self) -> &Contents {
+        &self.states[self.states.len() - 1]
+    }
+
+    fn visible(&self) -> &Contents {
+        &self.states[self.acknowledged]
+    }
+
+    fn push(&mut self, contents: Contents, ticket: Ticket) {
+        self.states.push(contents);
+        self.tickets.push(ticket);
+    }
+
+    /// Takes note of tickets that have resolved. False if the log has failed.
+    fn look(&mut self) -> bool {
+        while let Some(ticket) =
+            self.tickets.get(self.acknowledged).filter(|ticket| ticket.is_done())
+        {
+            match super::machine::finish(ticket.clone()) {
+                Ok(()) => self.acknowledged += 1,
+                Err(StorageError::NoSpace { .. }) => {
+                    assert!(
+                        self.tickets.iter().all(Ticket::is_done),
+                        "all that rests on it has failed too"
+                    );
+                    self.tickets.truncate(self.acknowledged);
+                    self.states.truncate(self.acknowledged + 1);
+                }
+                Err(_) => {
+                    assert!(
+                        self.tickets[self.acknowledged..].iter().all(Ticket::is_done),
+                        "nobody waits for a log that has failed"
+                    );
+                    return false;
+                }
+            }
+        }
+        let rest = &self.tickets[self.acknowledged..];
+        assert!(rest.iter().all(|ticket| !ticket.is_done()), "acknowledged in order");
+        true
+    }
+}
+
+fn contents(machine: &Machine) -> Contents {
+    let shard = machine.shard();
+    let mut contents = Contents::new();
+    for (index, collection) in COLLECTIONS.iter().enumerate() {
+        let page = shard.scan(collection, b"", None, ALL).unwrap();
+        assert!(page.next.is_none());
+        contents.extend(page.rows.into_iter().map(|(key, value)| ((index, key.to_vec()), value)));
+    }
+    contents
+}
+
+/// One story: several lives of one disk.
+struct Story {
+    machine: Machine,
+    dice: Dice,
+    model: Model,
+    sync: SyncMode,
+    values: u64,
+}
+
+impl Story {
+    fn new(seed: u64, sync: SyncMode) -> Self {
+        let mut dice = Dice::new(seed ^ 0x5eed);
+        let segment_bytes = [8192, 65_536, 1 << 20][dice.below(3) as usize];
+        let machine = Machine::new(seed, sync, segment_bytes);
+        Self { machine, dice, model: Model::at(Contents::new()), sync, values: 0 }
+    }
+
+    fn tell(&mut self) {
+        for _ in 0..6 {
+            self.plan_trouble();
+            let started = self.machine.start();
+            let lived = started.is_ok();
+            match started {
+                Ok(_) => {
+                    self.check_recovered();
+                    self.live();
+                }
+                Err(error) => {
+                    let planned = self.machine.disk.is_crashed()
+                        || matches!(error, StorageError::NoSpace { .. } | StorageError::Io { .. });
+                    assert!(planned, "{error}");
+                }
+            }
+            self.end(lived);
+        }
+        self.machine.start().unwrap();
+        self.check_recovered();
+    }
+
+    /// A crash or a fault at some call, in recovery or later; or none.
+    fn plan_trouble(&mut self) {
+        let reach = [12, 100, 400][self.dice.below(3) as usize];
+        let calls = self.dice.below(reach);
+        match self.dice.below(8) {
+            0..=4 => self.machine.disk.crash_after(calls),
+            5 => self.machine.disk.fail_after(calls, Fault::Io),
+            6 => self.machine.disk.fail_after(calls, Fault::NoSpace),
+            _ => {}
+        }
+    }
+
+    fn check_recovered(&mut self) {
+        let found = contents(&self.machine);
+        let model = &self.model;
+        let step =
+            (model.floor..model.states.len()).rev().find(|step| model.states[*step] == found);
+        let Some(step) = step else {
+            let early = model.states.iter().rposition(|state| *state == found);
+            panic!(
+                "{found:?} is none of the states from {} to {} (state {early:?} of all)",
+                model.floor,
+                model.states.len() - 1
+            );
+        };
+        self.model = Model::at(self.model.states[step].clone());
+    }
+
+    fn live(&mut self) {
+        for _ in 0..self.dice.below(150) {
+            let sound = match self.dice.below(10) {
+                0..=2 => self.set(),
+                3 => self.delete(),
+                4 => self.transact(),
+                5 => {
+                    let time = INTERVAL / 3;
+                    self.machine.clock.advance(time);
+                    true
+                }
+                6 => self.read(),
+                _ => {
+                    for _ in 0..self.dice.below(4) {
+                        self.machine.step();
+                    }
+                    true
+                }
+            };
+            if !(self.model.look() && sound) {
+                return;
+            }
+        }
+        if self.dice.one_in(3) {
+            let stats = self.machine.close();
+            if self.model.look() && stats.poisoned.is_none() {
+                self.model.durable = self.model.acknowledged;
+            }
+        }
+    }
+
+    /// The machine stops. What must survive depends on how, and on the mode.
+    fn end(&mut self, lived: bool) {
+        self.model.look();
+        let crash = if self.dice.one_in(2) { Crash::Process } else { Crash::Power };
+        let model = &mut self.model;
+        if self.sync == SyncMode::Always {
+            model.durable = model.acknowledged;
+        }
+        if lived {
+            model.floor = model.acknowledged;
+        }
+        if crash == Crash::Power {
+            model.floor = model.floor.min(model.durable);
+        }
+        self.machine.crash(crash);
+    }
+
+    fn set(&mut self) -> bool {
+        let (collection, key) = self.entry();
+        let value = self.value();
+        let shard = self.machine.shard();
+        let Ok(ticket) = shard.set(COLLECTIONS[collection], &key, value.clone()) else {
+            return false;
+        };
+        let mut next = self.model.latest().clone();
+        next.insert((collection, key), value);
+        self.model.push(next, ticket);
+        true
+    }
+
+    fn delete(&mut self) -> bool {
+        let (collection, key) = self.entry();
+        let Ok((found, ticket)) = self.machine.shard().delete(COLLECTIONS[collection], &key) else {
+            return false;
+        };
+        let mut next = self.model.latest().clone();
+        assert_eq!(found, next.remove(&(collection, key)).is_some());
+        if found {
+            self.model.push(next, ticket);
+        }
+        true
+    }
+
+    fn transact(&mut self) -> bool {
+        let changes: Vec<_> = (0..=self.dice.below(5))
+            .map(|_| (self.entry(), if self.dice.one_in(3) { None } else { Some(self.value()) }))
+            .collect();
+        let mut next = self.model.latest().clone();
+        let fails = self.dice.one_in(5);
+        let done = self.machine.shard().transact(|transaction| {
+            let mut wrote = false;
+            for ((collection, key), change) in &changes {
+                let name = COLLECTIONS[*collection];
+                let place = (*collection, key.clone());
+                assert_eq!(transaction.get(name, key).as_ref(), next.get(&place));
+                let found = match change {
+                    Some(value) => transaction.set(name, key, value.clone())?,
+                    None => transaction.delete(name, key)?,
+                };
+                wrote |= found || change.is_some();
+                let before = match change {
+                    Some(value) => next.insert(place, value.clone()),
+                    None => next.remove(&place),
+                };
+                assert_eq!(found, before.is_some());
+            }
+            let page = transaction.scan(COLLECTIONS[0], b"", None, ALL);
+            let expected = next.iter().filter(|((collection, _), _)| *collection == 0);
+            assert!(
+                page.rows
+                    .iter()
+                    .map(|(key, value)| (&key[..], value))
+                    .eq(expected.map(|((_, key), value)| (&key[..], value)))
+            );
+            if fails { Err(StorageError::Closed { shard: 99 }) } else { Ok(wrote) }
+        });
+        match done {
+            Ok((true, ticket)) => self.model.push(next, ticket),
+            Ok((false, _)) | Err(StorageError::Closed { shard: 99 }) => {}
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Readers see what was acknowledged, no more and no less.
+    fn read(&mut self) -> bool {
+        if !self.model.look() {
+            return false;
+        }
+        let (collection, key) = self.entry();
+        let found = self.machine.shard().get(COLLECTIONS[collection], &key).unwrap();
+        assert_eq!(found.as_ref(), self.model.visible().get(&(collection, key)));
+        if self.dice.one_in(10) {
+            assert_eq!(&contents(&self.machine), self.model.visible());
+        }
+        true
+    }
+
+    fn entry(&mut self) -> (usize, Vec<u8>) {
+        let collection = self.dice.below(2) as usize;
+        let mut key = format!("key-{}", self.dice.below(KEYS)).into_bytes();
+        if key.ends_with(b"0") {
+            key.resize(700, b'x');
+        }
+        (collection, key)
+    }
+
+    /// A value that is unlike all others.
+    fn value(&mut self) -> Value {
+        self.values += 1;
+        let length = match self.dice.below(40) {
+            0 => 300_000,
+            1..=2 => 20_000,
+            3..=5 => 5000,
+            6 => 0,
+            _ => 8 + self.dice.below(100),
+        };
+        let data: Vec<u8> =
+            self.values.to_le_bytes().into_iter().cycle().take(length as usize).collect();
+        let meta = Meta { size: self.values, created_at: -1, ..Meta::default() };
+        Value { data: Bytes::from(data), meta }
+    }
+}
+
+#[test]
+fn storage_survives_crashes_with_sync_always() {
+    with_seeds(150, |seed| Story::new(seed, SyncMode::Always).tell());
+}
+
+#[test]
+fn storage_survives_crashes_with_sync_interval() {
+    with_seeds(100, |seed| Story::new(seed, SyncMode::Interval(INTERVAL)).tell());
+}
+
+#[test]
+fn storage_survives_crashes_with_sync_none() {
+    with_seeds(100, |seed| Story::new(seed, SyncMode::None).tell());
+}

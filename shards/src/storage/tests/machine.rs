@@ -1,0 +1,149 @@
+//! A machine for tests: simulated disk and clock, one shard, and no executor: the test polls.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+
+use crate::{
+    settings::SyncMode,
+    storage::{
+        EngineOptions, Meta, Options, PageLimit, Recovery, Shard, Stats, StorageError, Value,
+        clock::sim::SimClock,
+        disk::sim::{Crash, SimDisk},
+    },
+};
+
+pub(super) const DIR: &str = "/wal/shard-0000";
+pub(super) const ALL: PageLimit = PageLimit { rows: usize::MAX, bytes: usize::MAX };
+/// Interval of [`SyncMode::Interval`] in tests.
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
+
+pub(super) struct Machine {
+    pub(super) disk: SimDisk,
+    pub(super) clock: SimClock,
+    pub(super) options: Options,
+    running: Option<(Shard, LocalBoxFuture<'static, ()>)>,
+}
+
+impl Machine {
+    pub(super) fn new(seed: u64, sync: SyncMode, segment_bytes: u64) -> Self {
+        let engine = EngineOptions::Lsm { dir: PathBuf::from(DIR), segment_bytes, sync };
+        Self {
+            disk: SimDisk::new(seed),
+            clock: SimClock::default(),
+            options: Options { shard: 0, directory_id: 7, memtable_bytes_max: 1 << 30, engine },
+            running: None,
+        }
+    }
+
+    /// Opens the shard and starts its commit loop.
+    pub(super) fn start(&mut self) -> Result<Recovery, StorageError> {
+        self.running = None;
+        let (disk, clock) = (Rc::new(self.disk.clone()), Rc::new(self.clock.clone()));
+        let (shard, recovery) = finish(Shard::open(disk, clock, self.options.clone()))?;
+        let looping = shard.clone();
+        self.running = Some((shard, Box::pin(async move { looping.run().await })));
+        Ok(recovery)
+    }
+
+    pub(super) fn shard(&self) -> Shard {
+        self.running.as_ref().unwrap().0.clone()
+    }
+
+    /// Lets the commit loop make one step.
+    pub(super) fn step(&mut self) {
+        let (_, looping) = self.running.as_mut().unwrap();
+        let _ = looping.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Lets the commit loop run until it has nothing to do.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..1000 {
+            self.step();
+        }
+        assert_eq!(self.shard().stats().staged_bytes, 0);
+    }
+
+    /// Closes the shard in good order.
+    pub(super) fn close(&mut self) -> Stats {
+        let shard = self.shard();
+        let mut closing = pin!(shard.close());
+        for _ in 0..1000 {
+            self.step_unless_ended();
+            if poll(closing.as_mut()).is_ready() {
+                self.running = None;
+                return shard.stats();
+            }
+        }
+        panic!("it does not close");
+    }
+
+    /// Stops the machine and starts it again; the shard is gone.
+    pub(super) fn crash(&mut self, crash: Crash) {
+        self.running = None;
+        self.disk.reboot(crash);
+    }
+
+    fn step_unless_ended(&mut self) {
+        let Some((shard, looping)) = self.running.as_mut() else { return };
+        if poll(looping.as_mut()).is_ready() {
+            let shard = shard.clone();
+            self.running = Some((shard, Box::pin(std::future::pending())));
+        }
+    }
+}
+
+/// Polls until it is ready.
+pub(super) fn finish<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    for _ in 0..1_000_000 {
+        if let Poll::Ready(output) = poll(future.as_mut()) {
+            return output;
+        }
+    }
+    panic!("it never ends");
+}
+
+pub(super) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+pub(super) fn value(data: impl Into<Vec<u8>>) -> Value {
+    let data: Vec<u8> = data.into();
+    let meta = Meta { size: data.len() as u64, version: Some(3), ..Meta::default() };
+    Value { data: Bytes::from(data), meta }
+}
+
+pub(super) fn first_segment() -> PathBuf {
+    Path::new(DIR).join("00000000000000000001.log")
+}
+
+/// Runs `test` with the seed of `AMATERS_SEED`, or with `count` seeds (`AMATERS_SEEDS`), and says which one failed.
+pub(super) fn with_seeds(count: u64, test: impl Fn(u64)) {
+    struct Name(u64);
+    impl Drop for Name {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("to see this again: AMATERS_SEED={}", self.0);
+            }
+        }
+    }
+    let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
+    let seeds = match number("AMATERS_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("AMATERS_SEEDS").unwrap_or(count),
+    };
+    for seed in seeds {
+        let name = Name(seed);
+        test(seed);
+        drop(name);
+    }
+}

@@ -1,0 +1,128 @@
+//! Reads and writes in one step of a shard: all of it one record of the log, or nothing.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use super::{
+    StorageError,
+    key::Key,
+    memtable::{bounds, entry_bytes},
+    page::{Page, PageLimit, Shadowed, gather},
+    state::{Draft, State, check_names, check_record},
+    value::Value,
+    wal::Operation,
+};
+
+/// The view of a transaction: everything staged before it, and over that its own writes.
+///
+/// Its own writes touch nothing of the shard until it ends well; a closure that fails or panics leaves no trace.
+pub struct Transaction<'a> {
+    state: &'a State,
+    own: Vec<(Rc<str>, BTreeMap<Key, Option<Value>>)>,
+    /// Bytes by which the entries grow, less than zero if they shrink.
+    growth: i64,
+    operation_bytes: usize,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(state: &'a State) -> Self {
+        Self { state, own: Vec::new(), growth: 0, operation_bytes: 0 }
+    }
+
+    /// The value of a key, if it has one.
+    #[must_use]
+    pub fn get(&self, collection: &str, key: &[u8]) -> Option<Value> {
+        self.find(collection, key).cloned()
+    }
+
+    /// Rows from `from` on, up to and without `to`, in key order.
+    #[must_use]
+    pub fn scan(&self, collection: &str, from: &[u8], to: Option<&[u8]>, limit: PageLimit) -> Page {
+        let Some(range) = bounds(from, to) else { return Page::default() };
+        let below = self.state.memtable.find(collection).into_iter();
+        let below = below.flat_map(|table| table.range_latest(range));
+        let own = self.own_of(collection).into_iter();
+        let own = own
+            .flat_map(|own| own.range::<[u8], _>(range))
+            .map(|(key, value)| (key, value.as_ref()));
+        let rows = Shadowed::new(below, own);
+        gather(rows.filter_map(|(key, value)| value.map(|value| (key, value))), limit)
+    }
+
+    /// Sets a value and says whether the key had one.
+    pub fn set(
+        &mut self,
+        collection: &str,
+        key: &[u8],
+        value: Value,
+    ) -> Result<bool, StorageError> {
+        self.state.check_open()?;
+        check_names(collection, key)?;
+        let before = self.find(collection, key);
+        let was_there = before.is_some();
+        let growth = self.state.check_room(collection, key, before, &value, self.growth)?;
+        self.put(collection, key, Some(value.compacted()), growth)?;
+        Ok(was_there)
+    }
+
+    /// Deletes a key and says whether it had a value.
+    pub fn delete(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
+        self.state.check_open()?;
+        check_names(collection, key)?;
+        let Some(before) = self.find(collection, key) else { return Ok(false) };
+        let growth = -(entry_bytes(key, before) as i64);
+        self.put(collection, key, None, growth)?;
+        Ok(true)
+    }
+
+    /// What it wrote, one change for each key, and the bytes they take in the log.
+    pub(super) fn into_drafts(self) -> Vec<(Rc<str>, BTreeMap<Key, Option<Value>>)> {
+        self.own
+    }
+
+    fn find(&self, collection: &str, key: &[u8]) -> Option<&Value> {
+        match self.own_of(collection).and_then(|own| own.get(key)) {
+            Some(own) => own.as_ref(),
+            None => self.state.memtable.find(collection)?.latest(key),
+        }
+    }
+
+    fn own_of(&self, collection: &str) -> Option<&BTreeMap<Key, Option<Value>>> {
+        self.own.iter().find(|(name, _)| **name == *collection).map(|(_, own)| own)
+    }
+
+    fn put(
+        &mut self,
+        collection: &str,
+        key: &[u8],
+        value: Option<Value>,
+        growth: i64,
+    ) -> Result<(), StorageError> {
+        // A key written twice is counted twice here: the bound is a little stricter than it need be.
+        let bytes = Operation { collection, key, value: value.as_ref() }.length();
+        check_record(self.operation_bytes + bytes)?;
+        self.operation_bytes += bytes;
+        self.growth += growth;
+        let own = match self.own.iter().position(|(name, _)| **name == *collection) {
+            Some(index) => &mut self.own[index].1,
+            None => {
+                let known =
+                    self.state.memtable.find(collection).map(|table| Rc::clone(table.name()));
+                self.own.push((known.unwrap_or_else(|| Rc::from(collection)), BTreeMap::new()));
+                let last = self.own.len() - 1;
+                &mut self.own[last].1
+            }
+        };
+        own.insert(Key::new(key), value);
+        Ok(())
+    }
+}
+
+/// All changes of a transaction in the form that the state stages.
+pub(super) fn drafts(
+    own: &mut [(Rc<str>, BTreeMap<Key, Option<Value>>)],
+) -> impl Iterator<Item = (&str, Draft)> {
+    own.iter_mut().flat_map(|(name, own)| {
+        let name: &str = name;
+        std::mem::take(own).into_iter().map(move |draft| (name, draft))
+    })
+}

@@ -1,0 +1,300 @@
+//! The writing end of the log. One owner, the commit loop; one call at a time.
+//!
+//! ```text
+//!  0      4096                 synced_to ≤ tail            zero_to
+//!  ├ header ┼ records ──────────┼───────────┼ zeros ────────┤   multiples of 4096: zero_to and every write
+//!                                      └ tail_block: the bytes before tail in its block, written again with the next group
+//! ```
+//!
+//! `append` first makes room, then writes: if there is no room, nothing of the group is in the file. After any other
+//! failure the state of the file is unknown and the log must not be used again.
+
+use std::{path::PathBuf, rc::Rc};
+
+use super::{
+    LogOptions, Operation, operation,
+    record::{Binding, Head, Kind, record_bytes},
+    segment::{self, HEADER_BYTES, Header},
+};
+use crate::storage::{
+    StorageError,
+    disk::{BLOCK_BYTES, DiskFile, Opening},
+};
+
+/// Room is made up to multiples of this.
+const ROOM_BYTES: u64 = 1024 * 1024;
+/// Groups from this size on get their room by allocation: writing zeros first would double their cost.
+const LARGE_BYTES: u64 = 256 * 1024;
+
+/// The log of one shard, open at its end.
+pub(in crate::storage) struct Log {
+    options: LogOptions,
+    segment: Segment,
+    /// Of the next record.
+    sequence: u64,
+    /// Segments before the current one, and their bytes.
+    sealed: Sealed,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sealed {
+    pub(super) segments: u64,
+    pub(super) bytes: u64,
+}
+
+struct Segment {
+    binding: Binding,
+    path: PathBuf,
+    file: Rc<dyn DiskFile>,
+    tail: u64,
+    synced_to: u64,
+    zero_to: u64,
+    tail_block: Vec<u8>,
+}
+
+/// Why a group is not in the log.
+#[derive(Debug)]
+pub(in crate::storage) enum AppendError {
+    /// There was no room; nothing has changed, and a later group may find room.
+    NoSpace(StorageError),
+    /// What the disk holds is unknown.
+    Fatal(StorageError),
+}
+
+impl Log {
+    /// Begins a new segment behind those that are there already.
+    pub(super) async fn begin(
+        options: LogOptions,
+        number: u64,
+        sequence: u64,
+        sealed: Sealed,
+    ) -> Result<Self, StorageError> {
+        let segment = Segment::create(&options, number, sequence).await?;
+        Ok(Self { options, segment, sequence, sealed })
+    }
+
+    /// Writes a group: `bytes` is the sum of the [`record_bytes`] of the records that `fill` adds. The kernel has them
+    /// when this returns; they are durable after [`Log::sync`].
+    pub(in crate::storage) async fn append(
+        &mut self,
+        bytes: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<(), AppendError> {
+        if self.segment.tail > HEADER_BYTES
+            && self.segment.tail + bytes > self.options.segment_bytes
+        {
+            self.begin_segment().await?;
+        }
+        let room_max = self.options.segment_bytes;
+        self.segment.reserve(bytes, room_max).await.map_err(AppendError::from_reserve)?;
+        self.sequence +=
+            self.segment.write(bytes, self.sequence, fill).await.map_err(AppendError::Fatal)?;
+        Ok(())
+    }
+
+    /// Makes durable what has been appended.
+    pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
+        let segment = &mut self.segment;
+        // No room at this moment means lost bytes, like every other failure: `Io`, never `NoSpace`.
+        segment.file.sync().await.map_err(|source| StorageError::Io {
+            what: "cannot sync",
+            path: segment.path.clone(),
+            source,
+        })?;
+        segment.synced_to = segment.tail;
+        Ok(())
+    }
+
+    /// Syncs and ends with a mark that vouches for everything before it.
+    pub(in crate::storage) async fn seal(&mut self) -> Result<(), StorageError> {
+        if self.is_dirty() {
+            self.sync().await?;
+        }
+        if self.segment.tail == HEADER_BYTES {
+            return Ok(());
+        }
+        match self.append(record_bytes(0) as u64, |records| records.mark()).await {
+            Ok(()) => self.sync().await,
+            Err(AppendError::NoSpace(_)) => Ok(()),
+            Err(AppendError::Fatal(error)) => Err(error),
+        }
+    }
+
+    /// Lets go of the file.
+    pub(in crate::storage) async fn close(self) {
+        // Everything that matters has been synced, or the shard is poisoned.
+        let _ = self.segment.file.close().await;
+    }
+
+    /// Whether something was appended since the last sync.
+    pub(in crate::storage) fn is_dirty(&self) -> bool {
+        self.segment.synced_to < self.segment.tail
+    }
+
+    pub(in crate::storage) fn bytes(&self) -> u64 {
+        self.sealed.bytes + self.segment.tail
+    }
+
+    pub(in crate::storage) fn segments(&self) -> u64 {
+        self.sealed.segments + 1
+    }
+
+    async fn begin_segment(&mut self) -> Result<(), AppendError> {
+        if self.is_dirty() {
+            self.sync().await.map_err(AppendError::Fatal)?;
+        }
+        let number = self.segment.binding.segment + 1;
+        let next = Segment::create(&self.options, number, self.sequence).await;
+        let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
+        self.sealed.segments += 1;
+        self.sealed.bytes += last.tail;
+        // It is durable; what closing says cannot change that.
+        let _ = last.file.close().await;
+        Ok(())
+    }
+}
+
+impl Segment {
+    /// Makes the file with its header, durable under its name.
+    async fn create(
+        options: &LogOptions,
+        number: u64,
+        sequence: u64,
+    ) -> Result<Self, StorageError> {
+        let LogOptions { disk, dir, directory_id, shard, .. } = options;
+        let binding = Binding { directory_id: *directory_id, shard: *shard, segment: number };
+        let path = segment::path(dir, number);
+        let context = |what: &'static str| {
+            let path = path.clone();
+            move |error| StorageError::io(what, &path, error)
+        };
+        let file = disk.open(&path, Opening::Fresh).await.map_err(context("cannot create"))?;
+        let mut block = file.buffer(BLOCK_BYTES);
+        Header { binding, sequence_first: sequence }.write(&mut block);
+        let durable = async {
+            file.write_at(0, block).await.map_err(context("cannot write"))?;
+            file.sync().await.map_err(context("cannot sync"))?;
+            disk.sync_dir(dir).await.map_err(context("cannot sync the folder of"))
+        };
+        if let Err(error) = durable.await {
+            let _ = file.close().await;
+            return Err(error);
+        }
+        Ok(Self {
+            binding,
+            path,
+            file,
+            tail: HEADER_BYTES,
+            synced_to: HEADER_BYTES,
+            zero_to: HEADER_BYTES,
+            tail_block: Vec::with_capacity(BLOCK_BYTES),
+        })
+    }
+
+    /// Makes room for `bytes` more.
+    async fn reserve(&mut self, bytes: u64, room_max: u64) -> Result<(), StorageError> {
+        let end = blocks(self.tail + bytes);
+        if end <= self.zero_to {
+            return Ok(());
+        }
+        let (made, to) = if bytes >= LARGE_BYTES {
+            (self.file.allocate(end).await, end)
+        } else {
+            let to = end.next_multiple_of(ROOM_BYTES).min(blocks(room_max).max(end));
+            let mut zeros = self.file.buffer((to - self.zero_to) as usize);
+            zeros.fill(0);
+            (self.file.write_at(self.zero_to, zeros).await, to)
+        };
+        made.map_err(|error| StorageError::io("cannot extend", &self.path, error))?;
+        self.zero_to = to;
+        Ok(())
+    }
+
+    /// Writes the records that `fill` adds at the tail, and says how many there were.
+    async fn write(
+        &mut self,
+        bytes: u64,
+        sequence: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<u64, StorageError> {
+        let start = self.tail - self.tail_block.len() as u64;
+        let end = self.tail + bytes;
+        debug_assert!(start.is_multiple_of(BLOCK_BYTES as u64) && blocks(end) <= self.zero_to);
+        let mut buffer = self.file.buffer((blocks(end) - start) as usize);
+        let (before, rest) = buffer.split_at_mut(self.tail_block.len());
+        let (place, behind) = rest.split_at_mut(bytes as usize);
+        before.copy_from_slice(&self.tail_block);
+        behind.fill(0);
+        let mut records = Records {
+            binding: self.binding,
+            position: self.tail,
+            sequence,
+            synced_to: self.synced_to,
+            out: place,
+        };
+        fill(&mut records);
+        assert!(records.out.is_empty(), "a group is as long as its records");
+        let count = records.sequence - sequence;
+
+        let tail_start = (end - end % BLOCK_BYTES as u64 - start) as usize;
+        let tail_end = (end - start) as usize;
+        self.tail_block.clear();
+        self.tail_block.extend_from_slice(&buffer[tail_start..tail_end]);
+        let written = self.file.write_at(start, buffer).await;
+        written.map_err(|error| StorageError::Io {
+            what: "cannot write",
+            path: self.path.clone(),
+            source: error,
+        })?;
+        self.tail = end;
+        Ok(count)
+    }
+}
+
+/// The place in a buffer where the records of a group are put, one behind the other.
+pub(in crate::storage) struct Records<'a> {
+    binding: Binding,
+    position: u64,
+    sequence: u64,
+    synced_to: u64,
+    out: &'a mut [u8],
+}
+
+impl Records<'_> {
+    /// Adds one atomic step; `payload_bytes` is the length of its count and operations.
+    pub(in crate::storage) fn push<'o>(
+        &mut self,
+        payload_bytes: usize,
+        operations: impl ExactSizeIterator<Item = Operation<'o>>,
+    ) {
+        self.add(Kind::Operations, payload_bytes, |out| operation::write_all(operations, out));
+    }
+
+    fn mark(&mut self) {
+        self.add(Kind::Mark, 0, |_| ());
+    }
+
+    fn add(&mut self, kind: Kind, payload_bytes: usize, fill: impl FnOnce(&mut [u8])) {
+        let head =
+            Head { payload_bytes, sequence: self.sequence, synced_up_to: self.synced_to, kind };
+        let (place, rest) = std::mem::take(&mut self.out).split_at_mut(record_bytes(payload_bytes));
+        head.write(self.binding, self.position, place, fill);
+        self.position += place.len() as u64;
+        self.sequence += 1;
+        self.out = rest;
+    }
+}
+
+impl AppendError {
+    /// A failure before anything of the group was written.
+    fn from_reserve(error: StorageError) -> Self {
+        match error {
+            error @ StorageError::NoSpace { .. } => Self::NoSpace(error),
+            error => Self::Fatal(error),
+        }
+    }
+}
+
+fn blocks(position: u64) -> u64 {
+    position.next_multiple_of(BLOCK_BYTES as u64)
+}
