@@ -1,6 +1,35 @@
 //! One core, one owner: reactors, their listeners, their gRPC and their storage.
+//!
+//! ```text
+//!   reactors ─► reactor ─► net ─► grpc ─► rpc ─► router ─┬─► storage
+//!   (control      (one thread each)                      └─► mesh ─► other reactors
+//!    thread)
+//! ```
+//!
+//! Imports point to the right only; `storage` knows nothing above it.
 
+mod core;
+mod counters;
+mod failure;
+mod grpc;
 pub mod limits;
+mod mesh;
+mod net;
 pub mod partition;
+mod payload;
+mod pulse;
+mod reactor;
+mod reactors;
+mod router;
+mod rpc;
 pub mod settings;
 pub mod storage;
+mod turn;
+
+pub use self::{
+    core::Health,
+    counters::{Counter, Counters},
+    pulse::{Beat, Pulse},
+    reactor::IO_MEMORY_BYTES,
+    reactors::{Reactors, StartError, StopError, start},
+};

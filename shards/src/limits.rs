@@ -19,6 +19,8 @@ pub const PREDICATE_NODES_MAX: usize = 256;
 pub const BATCH_QUERIES_MAX: usize = 1024;
 /// Rows that an update may change on one shard: they are applied in one step and one log record.
 pub const UPDATE_ROWS_MAX: usize = 16 * 1024;
+/// Operations of one update; each is applied to each row.
+pub const UPDATE_STEPS_MAX: usize = 16;
 /// Rows that one step of a scan looks at before other requests get their turn.
 pub const SCAN_STEP_ROWS_MAX: usize = 1024;
 /// Bytes that one step of a scan gathers: one chunk of a stream, far under the 4 MiB of clients.
@@ -26,14 +28,27 @@ pub const SCAN_STEP_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a unary answer of many rows; existing clients refuse messages above 4 MiB.
 pub const UNARY_ROWS_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 
+/// Requests of one reactor that may be under way to one other; each holds a slot and its bytes.
+pub const MESH_REQUESTS_MAX: usize = 8 * 1024;
+
 /// HTTP/2 frame size that peers may send us: a 512 KiB value arrives as one slice.
 pub const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 /// Flow-control window of a stream: half a megabyte in one go, with room for a second.
 pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Flow-control window of a connection: what a peer may send before its requests are begun.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// Bytes of a stream that `h2` asks us for ahead of the peer's window.
+pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// Streams that a peer may reset before we have seen them, before the connection is closed
+/// (rapid reset, CVE-2023-44487).
+pub const PENDING_RESETS_MAX: usize = 20;
+/// Streams that we may reset for a peer's errors, before the connection is closed.
+pub const LOCAL_RESETS_MAX: usize = 1024;
 /// Bytes read from one connection in a turn, after which the others get theirs.
 pub const TURN_READ_BYTES_MAX: usize = 512 * 1024;
 
 const _: () = assert!(FRAME_BYTES_MAX <= STREAM_WINDOW_BYTES);
+const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES);
 const _: () = assert!(SCAN_STEP_BYTES_MAX * 4 < UNARY_ROWS_BYTES_MAX);
 
 /// What the operator may choose (`[limits]` in the configuration file, but for `connections_max`,

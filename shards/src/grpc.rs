@@ -1,0 +1,17 @@
+//! gRPC over HTTP/2: from requests of `h2` to calls, and back.
+//!
+//! `calls` is the way of a connection's requests; `serve` with `unary` and `streaming` is the long
+//! way for those that are not a query of one key. Failures become codes in `status` alone.
+
+pub mod calls;
+pub mod frame;
+pub mod gzip;
+pub mod headers;
+pub mod inbound;
+pub mod method;
+pub mod outbound;
+pub mod serve;
+pub mod status;
+pub mod streaming;
+pub mod timeout;
+pub mod unary;

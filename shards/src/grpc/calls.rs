@@ -1,0 +1,313 @@
+//! The requests of one connection, from the header list to the trailers.
+//!
+//! ```text
+//!   begin ─┬─ short way: a query of one key, here whole ─┬─ answered at once
+//!          │                                             ├─ waits for the disk ──► tickets
+//!          │                                             └─ waits for a reactor ─► mailbox
+//!          └─ long way: everything else, a future of `grpc/serve.rs`
+//! ```
+//!
+//! No task per request: the task of the connection begins all requests that have arrived, then
+//! looks at what has finished, and HTTP/2 flushes the answers of all of them together.
+//!
+//! Always true: an entry of `pending` lives until its result is here, also when its deadline
+//! passed and it was answered before, because the result still comes and names the entry.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use h2::{RecvStream, server::SendResponse};
+use http::Request;
+use slab::Slab;
+
+use super::{
+    frame,
+    headers::{self, Encoding, Refusal},
+    method::Method,
+    outbound,
+    serve::{self, Call as LongCall},
+    status::{Code, Status, error_response},
+};
+use crate::{
+    core::Core,
+    failure::Failure,
+    payload::{Charge, Flight, Payload},
+    router::{Call, Destination, Mailbox, contained, operation::Reply},
+    rpc::{
+        answer::{ErrorAnswer, QueryAnswer},
+        simple::Simple,
+    },
+    storage::Ticket,
+};
+
+/// The requests of one connection.
+pub struct Calls {
+    core: Rc<Core>,
+    flight: Rc<Flight>,
+    pending: Slab<Pending>,
+    mailbox: Rc<Mailbox>,
+    /// Writes of this reactor's shards, in the order of their groups.
+    tickets: VecDeque<(u32, Ticket, Reply)>,
+    long: FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// A query of one key that waits for the disk or for another reactor.
+struct Pending {
+    /// None when it was answered already.
+    respond: Option<SendResponse<Payload>>,
+    request_id: Option<Bytes>,
+    begun: Instant,
+    timeout: Option<Duration>,
+    write: bool,
+    /// The request's bytes are in flight as long as this lives.
+    _charge: Charge,
+}
+
+impl Calls {
+    /// No requests yet.
+    pub fn new(core: Rc<Core>, flight: Rc<Flight>) -> Self {
+        Self {
+            core,
+            flight,
+            pending: Slab::new(),
+            mailbox: Rc::default(),
+            tickets: VecDeque::new(),
+            long: FuturesUnordered::new(),
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.long.is_empty()
+    }
+
+    /// Takes a request as far as it goes without waiting.
+    pub fn begin(
+        &mut self,
+        request: Request<RecvStream>,
+        mut respond: SendResponse<Payload>,
+        cx: &mut Context<'_>,
+    ) {
+        self.core.counters().requests.add(1);
+        if let Err(refusal) = headers::check(&request) {
+            return outbound::refuse(&self.core, &mut respond, &refusal);
+        }
+        let Some(method) = Method::of(request.uri().path()) else {
+            let text = format!("{} is not a method of this server", request.uri().path());
+            let refusal = Refusal::Status(Status::new(Code::Unimplemented, text));
+            return outbound::refuse(&self.core, &mut respond, &refusal);
+        };
+        let (parts, mut body) = request.into_parts();
+        let mut first = None;
+        if method == Method::ExecuteQuery {
+            first = arrived(&mut body, cx);
+            if let Some(message) = first.as_ref().filter(|_| body.is_end_stream())
+                && let Some(message) = frame::single(message)
+                && let Some(query) = Simple::parse(&message)
+            {
+                let timeout = match headers::timeout(&parts.headers) {
+                    Ok(timeout) => earliest(timeout, query.timeout_ms),
+                    Err(status) => {
+                        let refusal = Refusal::Status(status);
+                        return outbound::refuse(&self.core, &mut respond, &refusal);
+                    }
+                };
+                return self.short_way(&query, &message, respond, timeout);
+            }
+        }
+        let call = LongCall {
+            core: Rc::clone(&self.core),
+            flight: Rc::clone(&self.flight),
+            method,
+            headers: parts.headers,
+            body,
+            first,
+            respond,
+        };
+        self.long.push(Box::pin(serve::serve(call)));
+    }
+
+    fn short_way(
+        &mut self,
+        query: &Simple<'_>,
+        message: &Bytes,
+        mut respond: SendResponse<Payload>,
+        timeout: Option<Duration>,
+    ) {
+        let token = self.pending.vacant_key() as u32;
+        let mailbox = &self.mailbox;
+        let destination = || Destination::Mailbox(Rc::clone(mailbox), token);
+        let begun = if self.core.is_full() {
+            Err(self.overloaded())
+        } else {
+            contained(|| Ok(query.begin(&self.core.router, message, destination)))
+        };
+        match begun {
+            Err(failure) | Ok(Call::Ready(Err(failure))) => {
+                fail(&self.core, &self.flight, &mut respond, query.request_id, 0, &failure);
+            }
+            Ok(Call::Ready(Ok(reply))) => {
+                let request_id = query.request_id;
+                let answer = QueryAnswer { reply: &reply, request_id, millis: 0 };
+                let (core, flight) = (&self.core, &self.flight);
+                outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+            }
+            Ok(Call::Ticket(reply, ticket)) => {
+                self.suspend(query, message, respond, timeout);
+                self.tickets.push_back((token, ticket, reply));
+            }
+            Ok(Call::Remote) => {
+                self.core.counters().remote_requests.add(1);
+                self.suspend(query, message, respond, timeout);
+            }
+        }
+    }
+
+    fn overloaded(&self) -> Failure {
+        let bytes_max = self.core.settings.limits.in_flight_bytes_max;
+        Failure::Overloaded(format!(
+            "the server holds more than {bytes_max} bytes of requests and answers"
+        ))
+    }
+
+    fn suspend(
+        &mut self,
+        query: &Simple<'_>,
+        message: &Bytes,
+        respond: SendResponse<Payload>,
+        timeout: Option<Duration>,
+    ) {
+        self.pending.insert(Pending {
+            respond: Some(respond),
+            request_id: query.request_id.map(Bytes::copy_from_slice),
+            begun: Instant::now(),
+            timeout,
+            write: query.is_write(),
+            _charge: Charge::new(&self.flight, message.len()),
+        });
+    }
+
+    /// Answers what has finished; says whether anything had.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        while let Some((token, result)) = self.mailbox.take(cx) {
+            self.finish(token, result);
+            progress = true;
+        }
+        while let Some((_, ticket, _)) = self.tickets.front() {
+            let Poll::Ready(durable) = ticket.poll(cx) else { break };
+            let Some((token, _, reply)) = self.tickets.pop_front() else { break };
+            self.finish(token, durable.map(|()| reply).map_err(Failure::from));
+            progress = true;
+        }
+        while let Poll::Ready(Some(())) = self.long.poll_next_unpin(cx) {
+            progress = true;
+        }
+        progress
+    }
+
+    fn finish(&mut self, token: u32, result: Result<Reply, Failure>) {
+        let pending = self.pending.remove(token as usize);
+        let Some(mut respond) = pending.respond else { return };
+        let request_id = pending.request_id.as_deref();
+        let millis = pending.begun.elapsed().as_millis() as u64;
+        match result {
+            Ok(reply) => {
+                let answer = QueryAnswer { reply: &reply, request_id, millis };
+                let (core, flight) = (&self.core, &self.flight);
+                outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+            }
+            Err(failure) => {
+                fail(&self.core, &self.flight, &mut respond, request_id, millis, &failure);
+            }
+        }
+    }
+
+    /// Answers those whose deadline has passed; says whether there were any.
+    pub fn expire(&mut self, now: Instant) -> bool {
+        let mut expired = false;
+        for (_, pending) in &mut self.pending {
+            let Some(timeout) = pending.timeout else { continue };
+            if now.saturating_duration_since(pending.begun) < timeout {
+                continue;
+            }
+            let Some(mut respond) = pending.respond.take() else { continue };
+            let millis = timeout.as_millis() as u64;
+            let failure = Failure::Timeout { millis, write: pending.write };
+            let request_id = pending.request_id.as_deref();
+            fail(&self.core, &self.flight, &mut respond, request_id, millis, &failure);
+            expired = true;
+        }
+        expired
+    }
+
+    /// Tells all who wait that the server goes away now.
+    pub fn abandon(&mut self) {
+        for (_, pending) in &mut self.pending {
+            if let Some(mut respond) = pending.respond.take() {
+                let request_id = pending.request_id.as_deref();
+                let failure = Failure::ShuttingDown;
+                fail(&self.core, &self.flight, &mut respond, request_id, 0, &failure);
+            }
+        }
+    }
+}
+
+/// Sends an in-band error.
+pub fn fail(
+    core: &Core,
+    flight: &Rc<Flight>,
+    respond: &mut SendResponse<Payload>,
+    request_id: Option<&[u8]>,
+    millis: u64,
+    failure: &Failure,
+) {
+    core.counters().failed();
+    let error = error_response(failure);
+    let answer = ErrorAnswer { error: &error, request_id, millis };
+    outbound::answer(core, flight, respond, Encoding::Identity, &answer);
+}
+
+/// The sooner of a call's two timeouts. Zero in `timeout_ms` means that the client set none.
+pub fn earliest(header: Option<Duration>, timeout_ms: Option<u32>) -> Option<Duration> {
+    let field = timeout_ms.filter(|millis| *millis > 0);
+    let field = field.map(|millis| Duration::from_millis(millis.into()));
+    [header, field].into_iter().flatten().min()
+}
+
+/// The first piece of a body, if it is here already; also sees the end that comes right behind.
+fn arrived(body: &mut RecvStream, cx: &mut Context<'_>) -> Option<Bytes> {
+    let Poll::Ready(Some(Ok(first))) = body.poll_data(cx) else { return None };
+    // An error means that the stream is gone, which sending will say.
+    let _ = body.flow_control().release_capacity(first.len());
+    if !body.is_end_stream()
+        && let Poll::Ready(Some(Ok(second))) = body.poll_data(cx)
+    {
+        let _ = body.flow_control().release_capacity(second.len());
+        if !second.is_empty() {
+            return Some([first, second].concat().into());
+        }
+    }
+    Some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sooner_timeout_counts_and_zero_is_none() {
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(earliest(second, Some(30_000)), second);
+        assert_eq!(earliest(second, Some(5)), Some(Duration::from_millis(5)));
+        assert_eq!(earliest(None, Some(0)), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Calls of one message and one answer.
+
+use std::{future::poll_fn, pin::pin, rc::Rc};
+
+use amaters_proto::{
+    aql::{
+        BatchRequest, HealthCheckRequest, HealthCheckResponse, QueryRequest, ServerInfoResponse,
+    },
+    health::{self, health_check_response::ServingStatus},
+    query::{Query, query},
+};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use h2::server::SendResponse;
+use prost::Message;
+
+use super::{
+    headers::Refusal,
+    inbound::Trouble,
+    method::Method,
+    outbound,
+    serve::{Limit, Session, contained},
+    status::{Code, Status, error_response},
+};
+use crate::{
+    core::Core,
+    failure::Failure,
+    limits::BATCH_QUERIES_MAX,
+    payload::Payload,
+    router::operation::Reply,
+    rpc::{
+        answer::{Answer, BatchAnswer, ErrorAnswer, Plain, QueryAnswer},
+        check,
+        plan::Plan,
+        run::{run, run_batch},
+        server,
+    },
+};
+
+/// The one answer of a call.
+enum Outcome {
+    Query(Result<Reply, Failure>, Option<String>),
+    Batch(Result<Vec<Reply>, Failure>, Option<String>),
+    HealthCheck(HealthCheckResponse),
+    ServerInfo(ServerInfoResponse),
+    GrpcHealth(ServingStatus),
+}
+
+/// Reads the message, does what it asks and answers. The peer's reset ends the work.
+pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) {
+    let work = contained(async {
+        let message = session.inbound.only().await?;
+        handle(&session.core, session.method, message, session.limit).await
+    });
+    let reset = poll_fn(|cx| respond.poll_reset(cx));
+    let outcome = match select(pin!(work), pin!(reset)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(Trouble::Gone),
+    };
+    match outcome {
+        Ok(outcome) => session.answer(&mut respond, &outcome),
+        Err(Trouble::Failure(failure)) => session.fail(&mut respond, &failure),
+        Err(Trouble::Status(status)) => {
+            outbound::refuse(&session.core, &mut respond, &Refusal::Status(status));
+        }
+        Err(Trouble::Gone) => {}
+    }
+}
+
+async fn handle(
+    core: &Rc<Core>,
+    method: Method,
+    message: Bytes,
+    limit: Limit,
+) -> Result<Outcome, Trouble> {
+    Ok(match method {
+        Method::ExecuteBatch => {
+            let request = decode::<BatchRequest>(message)?;
+            let request_id = request.request_id.clone();
+            Outcome::Batch(batch(core, request, limit).await, request_id)
+        }
+        Method::HealthCheck => {
+            let request = decode::<HealthCheckRequest>(message)?;
+            Outcome::HealthCheck(server::health_check(&core.process, request))
+        }
+        Method::GetServerInfo => Outcome::ServerInfo(server::info(&core.process)),
+        Method::GrpcHealthCheck => {
+            let request = decode::<health::HealthCheckRequest>(message)?;
+            match server::serving_status(&core.process, &request.service) {
+                Some(status) => Outcome::GrpcHealth(status),
+                None => {
+                    let text = format!("service {} is not known", request.service);
+                    return Err(Status::new(Code::NotFound, text).into());
+                }
+            }
+        }
+        _ => {
+            let mut request = decode::<QueryRequest>(message)?;
+            let request_id = request.request_id.take();
+            Outcome::Query(query(core, request, limit).await, request_id)
+        }
+    })
+}
+
+/// Runs one query to its answer; also one of an interactive stream.
+///
+/// # Errors
+/// What the query or a bound refuses.
+pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Result<Reply, Failure> {
+    check_request(core, request.version.map(|version| version.major))?;
+    check_transaction(request.transaction_id.as_deref())?;
+    let write = request.query.as_ref().is_some_and(is_write);
+    let plan = Plan::of(request.query)?;
+    limit.hold(request.timeout_ms, write, run(&core.router, plan)).await
+}
+
+async fn batch(
+    core: &Rc<Core>,
+    request: BatchRequest,
+    limit: Limit,
+) -> Result<Vec<Reply>, Failure> {
+    check_request(core, request.version.map(|version| version.major))?;
+    if request.queries.len() > BATCH_QUERIES_MAX {
+        return Err(Failure::TooLarge(format!(
+            "a batch has at most {BATCH_QUERIES_MAX} queries, this one {}",
+            request.queries.len()
+        )));
+    }
+    let write = request.queries.iter().any(is_write);
+    let plan = |(index, query)| {
+        let failed = |cause| Failure::Batch { index, cause: Box::new(cause) };
+        Plan::of(Some(query)).map_err(failed)
+    };
+    let plans = request.queries.into_iter().enumerate().map(plan).collect::<Result<_, _>>()?;
+    limit.hold(request.timeout_ms, write, run_batch(&core.router, plans)).await
+}
+
+fn is_write(query: &Query) -> bool {
+    use query::Query as Kind;
+    matches!(query.query, Some(Kind::Set(_) | Kind::Delete(_) | Kind::Update(_)))
+}
+
+fn check_request(core: &Core, major: Option<u32>) -> Result<(), Failure> {
+    check::version(major)?;
+    if core.is_full() {
+        let bytes_max = core.settings.limits.in_flight_bytes_max;
+        return Err(Failure::Overloaded(format!(
+            "the server holds more than {bytes_max} bytes of requests and answers"
+        )));
+    }
+    Ok(())
+}
+
+/// Interactive transactions do not exist: a query that believes to be in one is refused.
+fn check_transaction(id: Option<&str>) -> Result<(), Failure> {
+    match id {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Failure::InvalidRequest(
+            "transaction_id is set, but there are no interactive transactions; use a batch".into(),
+        )),
+    }
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// [`Failure::Malformed`], to be told in-band where there is a band.
+pub fn decode<M: Message + Default>(message: Bytes) -> Result<M, Trouble> {
+    M::decode(message).map_err(|error| Trouble::Failure(Failure::Malformed(error.to_string())))
+}
+
+impl Session {
+    fn answer(&self, respond: &mut SendResponse<Payload>, outcome: &Outcome) {
+        let millis = self.limit.millis();
+        match outcome {
+            Outcome::Query(Ok(reply), request_id) => {
+                let request_id = request_id.as_deref().map(str::as_bytes);
+                self.put(respond, &QueryAnswer { reply, request_id, millis });
+            }
+            Outcome::Batch(Ok(replies), request_id) => {
+                let request_id = request_id.as_deref();
+                self.put(respond, &BatchAnswer { replies, request_id, millis });
+            }
+            Outcome::Query(Err(failure), request_id) | Outcome::Batch(Err(failure), request_id) => {
+                self.core.counters().failed();
+                let error = error_response(failure);
+                let request_id = request_id.as_deref().map(str::as_bytes);
+                self.put(respond, &ErrorAnswer { error: &error, request_id, millis });
+            }
+            Outcome::HealthCheck(response) => self.put(respond, &Plain(response.clone())),
+            Outcome::ServerInfo(response) => self.put(respond, &Plain(response.clone())),
+            Outcome::GrpcHealth(status) => self.put(respond, &grpc_health(*status)),
+        }
+    }
+
+    /// A failure before the request could be read: in-band where the answer has a band.
+    fn fail(&self, respond: &mut SendResponse<Payload>, failure: &Failure) {
+        match self.method {
+            Method::ExecuteQuery | Method::ExecuteBatch => {
+                self.core.counters().failed();
+                let (error, millis) = (error_response(failure), self.limit.millis());
+                self.put(respond, &ErrorAnswer { error: &error, request_id: None, millis });
+            }
+            _ => {
+                let refusal = Refusal::Status(Status::from(failure));
+                outbound::refuse(&self.core, respond, &refusal);
+            }
+        }
+    }
+
+    fn put(&self, respond: &mut SendResponse<Payload>, answer: &impl Answer) {
+        outbound::answer(&self.core, &self.flight, respond, self.encoding, answer);
+    }
+}
+
+/// The message of `grpc.health.v1`.
+pub fn grpc_health(status: ServingStatus) -> Plain<health::HealthCheckResponse> {
+    Plain(health::HealthCheckResponse { status: status.into() })
+}

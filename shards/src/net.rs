@@ -1,0 +1,7 @@
+//! Sockets: listening, accepting, spreading, and HTTP/2 on each connection.
+
+pub mod connection;
+pub mod control_frames;
+pub mod listener;
+pub mod registry;
+pub mod transport;

@@ -1,0 +1,234 @@
+//! One HTTP/2 connection: drain what arrived, run it, flush the answers together.
+//!
+//! ```text
+//!   turn:  orders of the sweep ─► accept all that is here ─► begin each ─► answer what finished
+//!             ▲                                                                │
+//!             └──────────── until nothing moves; then wait ◄───────────────────┘
+//! ```
+//!
+//! `poll_accept` of h2 also flushes, so all requests are accepted before the first is begun:
+//! otherwise each answer would be a system call of its own.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    sync::atomic::Ordering::Relaxed,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use futures_util::future::{Either, select};
+use glommio::{net::TcpStream, timer::sleep};
+use h2::{Ping, PingPong, Reason, RecvStream, server};
+use http::Request;
+use tracing::debug;
+
+use super::{
+    registry::{Order, Vitals},
+    transport::{Gauge, Transport},
+};
+use crate::{
+    core::Core,
+    grpc::calls::Calls,
+    limits::{
+        CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, LOCAL_RESETS_MAX, PENDING_RESETS_MAX,
+        SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, TURN_READ_BYTES_MAX,
+    },
+    payload::{Flight, Payload},
+    turn::give_way,
+};
+
+type Accepted = (Request<RecvStream>, server::SendResponse<Payload>);
+
+struct Connection {
+    core: Rc<Core>,
+    gauge: Rc<Gauge>,
+    flight: Rc<Flight>,
+    http: server::Connection<Transport, Payload>,
+    ping: Option<PingPong>,
+    calls: Calls,
+    accepted: Vec<Accepted>,
+    /// Nothing new is begun: the connection only ends.
+    closing: bool,
+}
+
+/// How a turn ended.
+enum Turn {
+    /// There is more to read; others first.
+    GiveWay,
+    /// The connection is over.
+    Over,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(core: Rc<Core>, stream: TcpStream) {
+    let now = Instant::now();
+    let vitals = Rc::new(Vitals::new(now));
+    let place = core.registry.enter(Rc::clone(&vitals));
+    let gauge = Rc::new(Gauge::new(vitals));
+    let transport = Transport::new(Rc::clone(&core), stream, Rc::clone(&gauge));
+    if let Some(http) = handshake(&core, transport).await {
+        let mut connection = Connection::new(Rc::clone(&core), gauge, http);
+        while let Turn::GiveWay = poll_fn(|cx| connection.turn(cx)).await {
+            give_way().await;
+        }
+    }
+    drop(place);
+}
+
+async fn handshake(
+    core: &Core,
+    transport: Transport,
+) -> Option<server::Connection<Transport, Payload>> {
+    let limits = &core.settings.limits;
+    let mut builder = server::Builder::new();
+    builder
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.header_list_bytes_max)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(Some(LOCAL_RESETS_MAX));
+    let handshake = pin!(builder.handshake(transport));
+    let patience = pin!(sleep(core.settings.connection_timeout));
+    match select(handshake, patience).await {
+        Either::Left((Ok(http), _)) => Some(http),
+        Either::Left((Err(error), _)) => {
+            debug!("handshake failed: {error}");
+            None
+        }
+        Either::Right(_) => {
+            core.counters().connections_cut.add(1);
+            debug!("connection cut: no HTTP/2 preface came");
+            None
+        }
+    }
+}
+
+impl Connection {
+    fn new(
+        core: Rc<Core>,
+        gauge: Rc<Gauge>,
+        mut http: server::Connection<Transport, Payload>,
+    ) -> Self {
+        let flight = Flight::new(Rc::clone(&core.flight));
+        let calls = Calls::new(Rc::clone(&core), Rc::clone(&flight));
+        let ping = http.ping_pong();
+        let mut connection =
+            Self { core, gauge, flight, http, ping, calls, accepted: Vec::new(), closing: false };
+        if connection.core.process.draining.load(Relaxed) {
+            connection.http.graceful_shutdown();
+        }
+        connection
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        self.core.counters().turns.add(1);
+        self.gauge.budget.set(TURN_READ_BYTES_MAX);
+        self.gauge.exhausted.set(false);
+        self.leave_waker(cx);
+        if self.obey().is_break() {
+            return Poll::Ready(Turn::Over);
+        }
+        loop {
+            if self.drain(cx).is_ready() {
+                return Poll::Ready(Turn::Over);
+            }
+            let begun = !self.accepted.is_empty();
+            for (request, respond) in self.accepted.drain(..) {
+                self.calls.begin(request, respond, cx);
+            }
+            let finished = self.calls.poll(cx);
+            if begun || finished {
+                continue;
+            }
+            self.gauge.vitals.waiting.set(!self.calls.is_empty());
+            if self.gauge.flooded.get() && !self.closing {
+                self.cut("too many control frames");
+                continue;
+            }
+            self.hear_pong(cx);
+            let more = self.gauge.exhausted.get() && !self.closing;
+            return if more { Poll::Ready(Turn::GiveWay) } else { Poll::Pending };
+        }
+    }
+
+    /// Reads, writes, and takes the requests that have arrived; ready when the connection is over.
+    /// While its answers fill the connection's share of memory, nothing new is taken.
+    fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let bytes_max = self.core.settings.limits.connection_bytes_max;
+        if self.closing || self.flight.connection() > bytes_max {
+            return self.http.poll_closed(cx).map(|_| ());
+        }
+        loop {
+            match self.http.poll_accept(cx) {
+                Poll::Ready(Some(Ok(accepted))) => self.accepted.push(accepted),
+                Poll::Ready(Some(Err(error))) => {
+                    debug!("connection ended: {error}");
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn obey(&mut self) -> std::ops::ControlFlow<()> {
+        match self.gauge.vitals.order.take() {
+            None => {}
+            Some(Order::Expire) => {
+                self.calls.expire(Instant::now());
+            }
+            Some(Order::Ping) => self.send_ping(),
+            Some(Order::Drain) => self.http.graceful_shutdown(),
+            Some(Order::Abandon) => {
+                self.calls.abandon();
+                self.http.abrupt_shutdown(Reason::NO_ERROR);
+                self.closing = true;
+            }
+            Some(Order::Cut(reason)) => {
+                self.core.counters().connections_cut.add(1);
+                debug!("connection cut: {reason}");
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Ends the connection with GOAWAY(ENHANCE_YOUR_CALM).
+    fn cut(&mut self, reason: &'static str) {
+        self.core.counters().connections_cut.add(1);
+        debug!("connection cut: {reason}");
+        self.http.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        self.closing = true;
+    }
+
+    fn send_ping(&mut self) {
+        if let Some(ping) = &mut self.ping
+            && ping.send_ping(Ping::opaque()).is_ok()
+        {
+            self.gauge.vitals.pinged.set(Some(Instant::now()));
+        }
+    }
+
+    fn hear_pong(&mut self, cx: &mut Context<'_>) {
+        let pinged = &self.gauge.vitals.pinged;
+        if pinged.get().is_some()
+            && let Some(ping) = &mut self.ping
+            && ping.poll_pong(cx).is_ready()
+        {
+            pinged.set(None);
+        }
+    }
+
+    fn leave_waker(&self, cx: &mut Context<'_>) {
+        let mut waker = self.gauge.vitals.waker.borrow_mut();
+        match &mut *waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One reactor: an executor pinned to a core, its shards, its listener and its tasks.
+
+use std::{
+    future::poll_fn,
+    io,
+    os::fd::OwnedFd,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use glommio::{LocalExecutorBuilder, Placement, timer::sleep};
+use socket2::Socket;
+use tracing::{error, info};
+
+use crate::{
+    core::{Core, Process},
+    mesh::Port,
+    net::{listener, registry::Order},
+    pulse::Beat,
+    router::{Letter, Router},
+    settings::{Engine, Settings},
+    storage::{
+        EngineOptions, Options, Recovery, Shard, StorageError,
+        disk::glommio::{GlommioClock, GlommioDisk},
+    },
+};
+
+/// What a reactor is made of, on its way to its thread.
+pub struct Seed {
+    /// Which reactor.
+    pub index: usize,
+    /// What the process was told.
+    pub settings: Arc<Settings>,
+    /// What all reactors share.
+    pub process: Arc<Process>,
+    /// Its end of the mesh.
+    pub port: Port<Letter>,
+    /// Its bound socket.
+    pub socket: Socket,
+    /// Its answer to the pulse.
+    pub beat: Arc<Beat>,
+    /// What the control thread wants.
+    pub commands: Receiver<Command>,
+    /// What the control thread is told.
+    pub reports: Sender<Report>,
+}
+
+/// What the control thread wants; the beat wakes the reactor to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// All reactors have their shards: accept connections.
+    Listen,
+    /// Accept no more, say goodbye to clients, finish what is under way.
+    Drain,
+    /// Close everything, sync, end.
+    Stop,
+}
+
+/// What the control thread is told.
+#[derive(Debug)]
+pub enum Report {
+    /// The shards are open.
+    Open,
+    /// Connections are accepted.
+    Listening,
+    /// The reactor cannot start.
+    Failed(String),
+    /// All is synced and closed.
+    Stopped(Result<(), String>),
+}
+
+/// Memory that an executor registers for I/O, three times over (measured); counts against
+/// RLIMIT_MEMLOCK. Log writes take their buffers from it while it lasts.
+pub const IO_MEMORY_BYTES: usize = 4 * 1024 * 1024;
+/// Entries of a ring's submission queue.
+const RING_DEPTH: usize = 1024;
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// Ticks between two sweeps of the connections.
+const TICKS_PER_SWEEP: u32 = 10;
+
+/// Runs a reactor on this thread until it is stopped.
+pub fn run(seed: Seed) {
+    let cpu = seed.settings.cpus[seed.index];
+    let reports = seed.reports.clone();
+    let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        .io_memory(IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
+        .name("reactor")
+        .make();
+    match executor {
+        Ok(executor) => executor.run(live(seed)),
+        Err(error) => {
+            let text = format!("io_uring on CPU {cpu} cannot be set up: {error}");
+            let _ = reports.send(Report::Failed(text));
+        }
+    }
+}
+
+async fn live(seed: Seed) {
+    let Seed { index, settings, process, port, socket, beat, commands, reports } = seed;
+    let shards = match open_shards(index, &settings).await {
+        Ok(shards) => shards,
+        Err(error) => {
+            let _ = reports.send(Report::Failed(error.to_string()));
+            return;
+        }
+    };
+    let reactors = settings.cpus.len();
+    let router = Rc::new(Router::new(settings.partition, shards, port, reactors));
+    let core = Rc::new(Core::new(index, settings, process, router));
+    for shard in core.router.local_shards() {
+        let shard = shard.clone();
+        glommio::spawn_local(async move { shard.run().await }).detach();
+    }
+    spawn_mesh(&core);
+    glommio::spawn_local(tick(Rc::clone(&core))).detach();
+    let _ = reports.send(Report::Open);
+    let result = govern(&core, socket, &beat, &commands, &reports).await;
+    let _ = reports.send(Report::Stopped(result));
+}
+
+/// Opens the shards of this reactor: every `reactors`-th, beginning with its own number.
+async fn open_shards(index: usize, settings: &Settings) -> Result<Vec<Shard>, StorageError> {
+    let shards = settings.partition.shards();
+    let memtable_bytes_max = settings.memtable_bytes_max / u64::from(shards);
+    let mut open = Vec::new();
+    for number in (index as u32..shards).step_by(settings.cpus.len()) {
+        let engine = match &settings.engine {
+            Engine::Memory => EngineOptions::Memory,
+            Engine::Lsm(wal) => EngineOptions::Lsm {
+                dir: wal.dir.join(format!("shard-{number:04}")),
+                segment_bytes: wal.segment_bytes,
+                sync: wal.sync,
+            },
+        };
+        let directory_id = settings.directory_id;
+        let options = Options { shard: number, directory_id, memtable_bytes_max, engine };
+        let (disk, clock) = (Rc::new(GlommioDisk), Rc::new(GlommioClock::default()));
+        let (shard, recovery) = Shard::open(disk, clock, options).await?;
+        announce(number, &recovery);
+        open.push(shard);
+    }
+    Ok(open)
+}
+
+fn announce(shard: u32, recovery: &Recovery) {
+    let Recovery { records, bytes, truncated_bytes, segments } = recovery;
+    if *records > 0 || *truncated_bytes > 0 {
+        info!(
+            "shard {shard}: {records} records of {bytes} bytes read back from {segments} log \
+             segments; {truncated_bytes} bytes of an unfinished write dropped"
+        );
+    }
+}
+
+fn spawn_mesh(core: &Rc<Core>) {
+    let flusher = Rc::clone(core);
+    let flush = poll_fn(move |cx| -> Poll<()> {
+        flusher.router.poll_flush(cx);
+        Poll::Pending
+    });
+    glommio::spawn_local(flush).detach();
+    let receiver = Rc::clone(core);
+    let receive = poll_fn(move |cx: &mut Context<'_>| -> Poll<()> {
+        receiver.counters().turns.add(1);
+        receiver.router.poll_inbox(cx, &mut |connection| listener::serve(&receiver, connection));
+        Poll::Pending
+    });
+    glommio::spawn_local(receive).detach();
+}
+
+/// Deadlines, the sweep of the connections, and the health of the shards.
+async fn tick(core: Rc<Core>) {
+    let (patience, keepalive) =
+        (core.settings.connection_timeout, core.settings.keepalive_interval);
+    for ticks in 1u32.. {
+        sleep(TICK).await;
+        core.registry.expire();
+        if ticks.is_multiple_of(TICKS_PER_SWEEP) {
+            core.registry.sweep(Instant::now(), patience, keepalive);
+            let poisoned = |shard: &&Shard| shard.stats().poisoned.is_some();
+            let count = core.router.local_shards().iter().filter(poisoned).count();
+            core.counters().poisoned_shards.set(count as u64);
+        }
+    }
+}
+
+/// Does what the control thread commands, until it says stop.
+async fn govern(
+    core: &Rc<Core>,
+    socket: Socket,
+    beat: &Beat,
+    commands: &Receiver<Command>,
+    reports: &Sender<Report>,
+) -> Result<(), String> {
+    let mut socket = Some(socket);
+    let mut accepting = None;
+    loop {
+        match poll_fn(|cx| next_command(core, beat, commands, cx)).await {
+            Command::Listen => match listen(socket.take()) {
+                Ok(socket) => {
+                    let accept = listener::accept(Rc::clone(core), socket);
+                    accepting = Some(glommio::spawn_local(accept));
+                    let _ = reports.send(Report::Listening);
+                }
+                Err(error) => {
+                    let _ = reports.send(Report::Failed(format!("cannot listen: {error}")));
+                }
+            },
+            Command::Drain => {
+                socket = None;
+                if let Some(accepting) = accepting.take() {
+                    accepting.cancel().await;
+                }
+                core.registry.order(Order::Drain);
+            }
+            Command::Stop => {
+                if let Some(accepting) = accepting.take() {
+                    accepting.cancel().await;
+                }
+                return stop(core).await;
+            }
+        }
+    }
+}
+
+fn next_command(
+    core: &Core,
+    beat: &Beat,
+    commands: &Receiver<Command>,
+    cx: &mut Context<'_>,
+) -> Poll<Command> {
+    let _ = beat.poll(cx);
+    core.counters().beats.add(1);
+    commands.try_recv().map_or(Poll::Pending, Poll::Ready)
+}
+
+fn listen(socket: Option<Socket>) -> io::Result<OwnedFd> {
+    let socket = socket.ok_or_else(|| io::Error::other("told to listen twice"))?;
+    listener::listen(socket)
+}
+
+/// Ends what connections are left, then syncs and closes the shards.
+async fn stop(core: &Rc<Core>) -> Result<(), String> {
+    /// Time for the last answers to be written.
+    const FAREWELL: Duration = Duration::from_millis(50);
+
+    if !core.registry.is_empty() {
+        core.registry.order(Order::Abandon);
+        sleep(FAREWELL).await;
+    }
+    let mut result = Ok(());
+    for shard in core.router.local_shards() {
+        shard.close().await;
+        if let Some(cause) = shard.stats().poisoned {
+            error!("a shard was closed without its last sync: {cause}");
+            result = Err(cause);
+        }
+    }
+    core.process.connections[core.index].store(0, Relaxed);
+    result
+}

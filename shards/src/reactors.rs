@@ -1,0 +1,303 @@
+//! All reactors of the process, as the control thread sees them: start, watch, stop.
+
+use std::{
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::{
+    core::{Health, Process},
+    counters::Counters,
+    mesh,
+    net::listener,
+    pulse::{Beat, Pulse},
+    reactor::{self, Command, Report, Seed},
+    router::panic_text,
+    settings::Settings,
+};
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", hint(.error))]
+    Bind {
+        /// What was to be listened on.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A thread cannot be made.
+    #[error("cannot start a thread for a reactor: {0}")]
+    Thread(io::Error),
+    /// A reactor or one of its shards cannot start.
+    #[error("reactor {reactor}: {cause}")]
+    Reactor {
+        /// Which.
+        reactor: usize,
+        /// What it said.
+        cause: String,
+    },
+}
+
+/// The server did not stop well.
+#[derive(Debug, thiserror::Error)]
+#[error("reactor {reactor}: {cause}")]
+pub struct StopError {
+    reactor: usize,
+    cause: String,
+}
+
+/// Running reactors.
+pub struct Reactors {
+    address: SocketAddr,
+    process: Arc<Process>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    thread: JoinHandle<()>,
+    alive: Arc<Alive>,
+    beat: Arc<Beat>,
+    pulse: Pulse,
+    commands: Sender<Command>,
+    reports: Receiver<Report>,
+}
+
+/// Whether a reactor's thread lives, and what it said when it died.
+#[derive(Default)]
+struct Alive {
+    dead: AtomicBool,
+    last_words: arc_swap::ArcSwapOption<String>,
+}
+
+/// Starts one reactor on each CPU of the settings; returns when all of them listen.
+///
+/// # Errors
+/// One that cannot start stops all.
+pub fn start(settings: Settings) -> Result<Reactors, StartError> {
+    let address = settings.bind_address;
+    let count = settings.cpus.len();
+    let bind = |error| StartError::Bind { address, error };
+    let (address, sockets) = listener::bind(address, count).map_err(bind)?;
+    let process = Arc::new(Process {
+        started: Instant::now(),
+        connections_max: AtomicUsize::new(settings.limits.connections_max),
+        draining: AtomicBool::new(false),
+        connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
+        counters: (0..count).map(|_| Counters::default()).collect(),
+    });
+    let settings = Arc::new(settings);
+    let mut members = Vec::new();
+    for (port, socket) in mesh::ports(count).into_iter().zip(sockets) {
+        let (commands, orders) = crossbeam_channel::unbounded();
+        let (reporter, reports) = crossbeam_channel::unbounded();
+        let beat = Arc::<Beat>::default();
+        let seed = Seed {
+            index: port.index(),
+            settings: Arc::clone(&settings),
+            process: Arc::clone(&process),
+            port,
+            socket,
+            beat: Arc::clone(&beat),
+            commands: orders,
+            reports: reporter,
+        };
+        let alive = Arc::<Alive>::default();
+        let thread = spawn(seed, Arc::clone(&alive)).map_err(StartError::Thread)?;
+        let pulse = Pulse::new(Arc::clone(&beat));
+        members.push(Member { thread, alive, beat, pulse, commands, reports });
+    }
+    let mut reactors = Reactors { address, process, members };
+    reactors.wait_for(|report| matches!(report, Report::Open))?;
+    reactors.command(Command::Listen);
+    reactors.wait_for(|report| matches!(report, Report::Listening))?;
+    Ok(reactors)
+}
+
+fn spawn(seed: Seed, alive: Arc<Alive>) -> io::Result<JoinHandle<()>> {
+    let name = format!("reactor-{}", seed.index);
+    thread::Builder::new().name(name).spawn(move || {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| reactor::run(seed))) {
+            alive.last_words.store(Some(Arc::new(panic_text(panic.as_ref()))));
+        }
+        alive.dead.store(true, Relaxed);
+    })
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another process listens there: stop it, or choose another server.bind_address"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE: choose another server.bind_address"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; no interface of this machine has that address: check server.bind_address"
+        }
+        _ => "",
+    }
+}
+
+/// How often a waiting control thread looks.
+const LOOK: Duration = Duration::from_millis(5);
+
+impl Reactors {
+    /// Where the server listens.
+    pub fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Looks at every reactor and wakes those that may be asleep over work; to be called about
+    /// every 10 ms.
+    pub fn pulse(&mut self) {
+        let now = Instant::now();
+        for (member, counters) in self.members.iter_mut().zip(&self.process.counters) {
+            member.pulse.look(counters.turns.get(), now);
+        }
+    }
+
+    /// For each reactor, the longest time without a turn since this was last asked.
+    pub fn take_longest_gaps(&mut self) -> Vec<Duration> {
+        self.members.iter_mut().map(|member| member.pulse.take_longest()).collect()
+    }
+
+    /// A reactor that died, and why. The server is of no use then: keys of its shards have no
+    /// owner.
+    pub fn dead(&self) -> Option<String> {
+        let dead = |(index, member): (usize, &Member)| {
+            member.alive.dead.load(Relaxed).then(|| {
+                let words = member.alive.last_words.load_full();
+                let words = words.as_deref().map_or("it ended without a word", String::as_str);
+                format!("reactor {index} died: {words}")
+            })
+        };
+        self.members.iter().enumerate().find_map(dead)
+    }
+
+    /// Whether requests are served.
+    pub fn health(&self) -> Health {
+        self.process.health()
+    }
+
+    /// Each reactor's numbers.
+    pub fn counters(&self) -> &[Counters] {
+        &self.process.counters
+    }
+
+    /// Open connections of each reactor.
+    pub fn connections(&self) -> Vec<usize> {
+        self.process.connections.iter().map(|count| count.load(Relaxed)).collect()
+    }
+
+    /// Changes `server.max_connections`; connections that are open stay.
+    pub fn set_connections_max(&self, count: usize) {
+        self.process.connections_max.store(count, Relaxed);
+    }
+
+    /// Stops accepting and tells clients to go elsewhere; returns at once.
+    pub fn drain(&self) {
+        self.process.draining.store(true, Relaxed);
+        self.command(Command::Drain);
+    }
+
+    /// Whether no connection is left.
+    pub fn is_drained(&self) -> bool {
+        self.process.connections() == 0
+    }
+
+    /// Waits for the drain until `deadline`, then ends what is left, syncs and closes.
+    ///
+    /// # Errors
+    /// A reactor died, does not answer, or a shard could not be synced.
+    #[expect(clippy::disallowed_methods, reason = "this is the control thread, not a reactor")]
+    pub fn stop(mut self, deadline: Instant) -> Result<(), StopError> {
+        /// For the last sync, which may find the disk busy.
+        const CLOSING: Duration = Duration::from_secs(30);
+
+        self.drain();
+        while !self.is_drained() && Instant::now() < deadline && self.dead().is_none() {
+            self.pulse();
+            thread::sleep(LOOK);
+        }
+        self.command(Command::Stop);
+        let end = deadline.max(Instant::now()) + CLOSING;
+        let mut result = Ok(());
+        for (reactor, member) in self.members.into_iter().enumerate() {
+            if let Err(cause) = member.finish(end) {
+                result = Err(StopError { reactor, cause });
+            }
+        }
+        result
+    }
+
+    fn command(&self, command: Command) {
+        for member in &self.members {
+            // A reactor that is gone is found by whoever waits for its report.
+            let _ = member.commands.send(command);
+            member.beat.wake();
+        }
+    }
+
+    /// Waits until every reactor has reported so; the first failure stops all.
+    fn wait_for(&mut self, is_expected: fn(&Report) -> bool) -> Result<(), StartError> {
+        for reactor in 0..self.members.len() {
+            let cause = loop {
+                match self.members[reactor].reports.recv_timeout(LOOK) {
+                    Ok(report) if is_expected(&report) => break None,
+                    Ok(Report::Failed(cause)) => break Some(cause),
+                    Ok(report) => break Some(format!("unexpected report: {report:?}")),
+                    Err(_) => self.pulse(),
+                }
+                if let Some(dead) = self.dead() {
+                    // It may have said why before it died.
+                    let report = self.members[reactor].reports.try_recv();
+                    break Some(match report {
+                        Ok(Report::Failed(cause)) => cause,
+                        _ => dead,
+                    });
+                }
+            };
+            if let Some(cause) = cause {
+                self.command(Command::Stop);
+                return Err(StartError::Reactor { reactor, cause });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Member {
+    /// Waits until the reactor has stopped.
+    fn finish(self, end: Instant) -> Result<(), String> {
+        loop {
+            match self.reports.recv_timeout(LOOK) {
+                Ok(Report::Stopped(result)) => {
+                    let joined = self.thread.join();
+                    return result.and(joined.map_err(|panic| panic_text(panic.as_ref())));
+                }
+                Ok(Report::Failed(cause)) => return Err(cause),
+                Ok(_) => {}
+                Err(_) => self.beat.wake(),
+            }
+            if self.alive.dead.load(Relaxed) && self.reports.is_empty() {
+                let words = self.alive.last_words.load_full();
+                let words = words.as_deref().map_or("it ended without a word", String::as_str);
+                return Err(words.to_owned());
+            }
+            if Instant::now() > end {
+                return Err("it does not stop; giving up".to_owned());
+            }
+        }
+    }
+}

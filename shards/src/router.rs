@@ -1,0 +1,312 @@
+//! From a key to the shard that owns it, on this reactor or on another.
+//!
+//! ```text
+//!   call ─► partition ─► shard ─┬─ owned here ──► execute ─► Ready | Ticket
+//!                               └─ elsewhere ───► mesh ────► Remote, delivered later
+//! ```
+//!
+//! Always true: a shard is touched only by the reactor that owns it (shard modulo reactors); every
+//! request sent over the mesh is answered exactly once, so a slot is freed exactly once.
+
+pub mod execute;
+pub mod merge;
+pub mod operation;
+pub mod predicate;
+pub mod update;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use glommio::net::AcceptedTcpStream;
+use slab::Slab;
+
+use self::{
+    execute::{Outcome, execute},
+    operation::{Operation, Reply},
+};
+use crate::{
+    failure::Failure, limits::MESH_REQUESTS_MAX, mesh::Port, partition::Partition, storage::Shard,
+    storage::Ticket,
+};
+
+/// What the mesh carries.
+pub enum Letter {
+    /// Work for a shard of the receiver.
+    Request { slot: u32, shard: u32, operation: Operation },
+    /// The answer to such work, for the sender's slot.
+    Answer { slot: u32, result: Result<Reply, Failure> },
+    /// An accepted connection that the receiver shall serve.
+    Connection(AcceptedTcpStream),
+}
+
+/// One reactor's way to every shard.
+pub struct Router {
+    partition: Partition,
+    reactors: usize,
+    /// The shards that this reactor owns, at `shard / reactors`.
+    shards: Vec<Shard>,
+    port: Port<Letter>,
+    slots: RefCell<Slab<Destination>>,
+    /// Requests under way, for each reactor.
+    outstanding: Vec<Cell<usize>>,
+    /// Work of others that waits for the disk, oldest first.
+    waiting: RefCell<VecDeque<Waiting>>,
+}
+
+/// How a call goes on.
+pub enum Call {
+    /// It is done.
+    Ready(Result<Reply, Failure>),
+    /// The reply, to be given when the ticket resolves.
+    Ticket(Reply, Ticket),
+    /// The result comes to the destination.
+    Remote,
+}
+
+/// Where the answer of a remote call goes.
+pub enum Destination {
+    /// To the mailbox of a connection, marked with the token.
+    Mailbox(Rc<Mailbox>, u32),
+    /// To a future.
+    Future(Rc<Awaited>),
+}
+
+/// Results for one task; delivering wakes it.
+#[derive(Default)]
+pub struct Mailbox {
+    results: RefCell<Vec<(u32, Result<Reply, Failure>)>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// A result that a future waits for.
+#[derive(Default)]
+pub struct Awaited {
+    result: Cell<Option<Result<Reply, Failure>>>,
+    waker: Cell<Option<Waker>>,
+}
+
+struct Waiting {
+    from: usize,
+    slot: u32,
+    reply: Reply,
+    ticket: Ticket,
+}
+
+impl Router {
+    /// A router over the shards that this reactor owns, in ascending order.
+    pub fn new(
+        partition: Partition,
+        shards: Vec<Shard>,
+        port: Port<Letter>,
+        reactors: usize,
+    ) -> Self {
+        Self {
+            partition,
+            reactors,
+            shards,
+            port,
+            slots: RefCell::new(Slab::new()),
+            outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
+            waiting: RefCell::new(VecDeque::new()),
+        }
+    }
+
+    /// The shard that owns a key.
+    pub fn shard_of(&self, collection: &str, key: &[u8]) -> u32 {
+        self.partition.shard(collection, key)
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> u32 {
+        self.partition.shards()
+    }
+
+    /// The shard itself, where this reactor owns it.
+    pub fn local(&self, shard: u32) -> Option<&Shard> {
+        let (index, owner) = (shard as usize / self.reactors, shard as usize % self.reactors);
+        (owner == self.port.index()).then(|| &self.shards[index])
+    }
+
+    /// The shards that this reactor owns.
+    pub fn local_shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// Runs an operation where its shard lives. `destination` is asked for only when that is on
+    /// another reactor.
+    pub fn call(
+        &self,
+        shard: u32,
+        operation: Operation,
+        destination: impl FnOnce() -> Destination,
+    ) -> Call {
+        if let Some(local) = self.local(shard) {
+            return match execute(local, operation) {
+                Err(failure) => Call::Ready(Err(failure)),
+                Ok(Outcome { reply, ticket: None }) => Call::Ready(Ok(reply)),
+                Ok(Outcome { reply, ticket: Some(ticket) }) => Call::Ticket(reply, ticket),
+            };
+        }
+        let owner = shard as usize % self.reactors;
+        let outstanding = &self.outstanding[owner];
+        if outstanding.get() >= MESH_REQUESTS_MAX {
+            return Call::Ready(Err(Failure::Overloaded(format!(
+                "{MESH_REQUESTS_MAX} requests are under way to reactor {owner}"
+            ))));
+        }
+        outstanding.set(outstanding.get() + 1);
+        let slot = self.slots.borrow_mut().insert(destination()) as u32;
+        self.port.post(owner, Letter::Request { slot, shard, operation });
+        Call::Remote
+    }
+
+    /// The same, for those who can wait.
+    ///
+    /// # Errors
+    /// What the operation refuses.
+    pub async fn run(&self, shard: u32, operation: Operation) -> Result<Reply, Failure> {
+        let awaited = Rc::new(Awaited::default());
+        match self.call(shard, operation, || Destination::Future(Rc::clone(&awaited))) {
+            Call::Ready(result) => result,
+            Call::Ticket(reply, ticket) => {
+                ticket.await?;
+                Ok(reply)
+            }
+            Call::Remote => poll_fn(|cx| awaited.poll(cx)).await,
+        }
+    }
+
+    /// Gives a connection to reactor `to`.
+    pub fn hand_over(&self, to: usize, connection: AcceptedTcpStream) {
+        self.port.post(to, Letter::Connection(connection));
+    }
+
+    /// Sends what was posted in this turn; polled by a task of its own.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) {
+        self.port.poll_flush(cx);
+    }
+
+    /// Reads the letters of other reactors and answers what is durable; polled by a task of its
+    /// own. `connection` takes the connections that arrive.
+    pub fn poll_inbox(&self, cx: &mut Context<'_>, connection: &mut dyn FnMut(AcceptedTcpStream)) {
+        /// Batches read before others get their turn.
+        const BATCHES_MAX: usize = 16;
+
+        for _ in 0..BATCHES_MAX {
+            let Poll::Ready((from, letters)) = self.port.poll_receive(cx) else {
+                return self.poll_waiting(cx);
+            };
+            for letter in letters {
+                match letter {
+                    Letter::Request { slot, shard, operation } => {
+                        self.serve(from, slot, shard, operation);
+                    }
+                    Letter::Answer { slot, result } => self.deliver(from, slot, result),
+                    Letter::Connection(socket) => connection(socket),
+                }
+            }
+        }
+        self.poll_waiting(cx);
+        cx.waker().wake_by_ref();
+    }
+
+    fn serve(&self, from: usize, slot: u32, shard: u32, operation: Operation) {
+        let result = match self.local(shard) {
+            None => Err(Failure::Internal(format!("shard {shard} does not live here"))),
+            Some(local) => match contained(|| execute(local, operation)) {
+                Err(failure) => Err(failure),
+                Ok(Outcome { reply, ticket: None }) => Ok(reply),
+                Ok(Outcome { reply, ticket: Some(ticket) }) => {
+                    let waiting = Waiting { from, slot, reply, ticket };
+                    return self.waiting.borrow_mut().push_back(waiting);
+                }
+            },
+        };
+        self.port.post(from, Letter::Answer { slot, result });
+    }
+
+    /// Answers the work whose bytes are durable. Tickets of one shard resolve in order, so the
+    /// first that is pending ends the look.
+    fn poll_waiting(&self, cx: &mut Context<'_>) {
+        let mut waiting = self.waiting.borrow_mut();
+        while let Some(first) = waiting.front() {
+            let Poll::Ready(durable) = first.ticket.poll(cx) else { return };
+            let Some(Waiting { from, slot, reply, .. }) = waiting.pop_front() else { return };
+            let result = durable.map(|()| reply).map_err(Failure::from);
+            self.port.post(from, Letter::Answer { slot, result });
+        }
+    }
+
+    fn deliver(&self, from: usize, slot: u32, result: Result<Reply, Failure>) {
+        let outstanding = &self.outstanding[from];
+        outstanding.set(outstanding.get() - 1);
+        match self.slots.borrow_mut().remove(slot as usize) {
+            Destination::Mailbox(mailbox, token) => mailbox.deliver(token, result),
+            Destination::Future(awaited) => awaited.deliver(result),
+        }
+    }
+}
+
+/// Runs `step` so that a panic in it is an internal error of this one request.
+///
+/// A step that panics has staged nothing: the storage discards the transaction.
+///
+/// # Errors
+/// What the step returns, or [`Failure::Internal`] with the text of the panic.
+pub fn contained<T>(step: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(step))
+        .unwrap_or_else(|panic| Err(Failure::Internal(panic_text(panic.as_ref()))))
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text").to_owned()
+}
+
+impl Mailbox {
+    /// Takes one result, in no particular order, or leaves a waker.
+    pub fn take(&self, cx: &mut Context<'_>) -> Option<(u32, Result<Reply, Failure>)> {
+        let result = self.results.borrow_mut().pop();
+        if result.is_none() {
+            let mut waker = self.waker.borrow_mut();
+            match &mut *waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        }
+        result
+    }
+
+    fn deliver(&self, token: u32, result: Result<Reply, Failure>) {
+        self.results.borrow_mut().push((token, result));
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Awaited {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Reply, Failure>> {
+        match self.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                self.waker.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn deliver(&self, result: Result<Reply, Failure>) {
+        self.result.set(Some(result));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}

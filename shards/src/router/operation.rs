@@ -1,0 +1,59 @@
+//! What one shard is asked to do, and what it answers: the words of the mesh.
+//!
+//! Everything here is `Send` and owns its bytes; byte fields are slices of the request that
+//! arrived, so a hop to another reactor copies no value.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{predicate::Predicate, update::Change};
+use crate::storage::{Page, Value};
+
+/// One step of work for one shard. A step is short: scans are cut into pages.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Look one key up.
+    Get { collection: ByteString, key: Bytes },
+    /// Write one key.
+    Set { collection: ByteString, key: Bytes, value: Value },
+    /// Remove one key.
+    Delete { collection: ByteString, key: Bytes },
+    /// Read a page of rows.
+    Scan(Scan),
+    /// Change the rows of these keys that still match, all or none.
+    Update { collection: ByteString, keys: Vec<Bytes>, change: Arc<Change> },
+    /// Do all or none, in this order.
+    Batch(Vec<Operation>),
+}
+
+/// A page of rows in key order.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The collection.
+    pub collection: ByteString,
+    /// First key, inclusive.
+    pub from: Bytes,
+    /// Key to stop before; none means the end of the collection.
+    pub to: Option<Bytes>,
+    /// Rows to look at, at most; also bounded by `limits::SCAN_STEP_ROWS_MAX`.
+    pub rows_max: usize,
+    /// Keep only the rows that match.
+    pub filter: Option<Arc<Predicate>>,
+    /// Refuse the rows that this change could not be applied to, and leave the values out.
+    pub check: Option<Arc<Change>>,
+}
+
+/// What a shard answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Of a get; none means that the key is absent.
+    Value(Option<Value>),
+    /// Rows that a write changed.
+    Affected(u64),
+    /// Of a scan.
+    Page(Page),
+    /// Of a batch, one for each operation.
+    Batch(Vec<Reply>),
+}

@@ -1,0 +1,154 @@
+//! From a query on the wire to checked work: what is asked, of which shard, within which bounds.
+
+use std::sync::Arc;
+
+use amaters_proto::{
+    query::{self, FilterQuery, Query, RangeQuery, UpdateQuery},
+    types::Key,
+};
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::check;
+use crate::{
+    failure::Failure,
+    limits::{KEY_BYTES_MAX, SCAN_STEP_ROWS_MAX},
+    router::{
+        operation::{Operation, Scan},
+        predicate::Predicate,
+        update::Change,
+    },
+};
+
+/// Checked work.
+#[derive(Debug)]
+pub enum Plan {
+    /// An operation on one key.
+    Key { collection: ByteString, key: Bytes, operation: Operation },
+    /// Rows of all shards, in key order.
+    Rows(Rows),
+    /// A change of all rows that match.
+    Update { collection: ByteString, change: Arc<Change> },
+    /// A command of the admin protocol that is not known.
+    UnknownCommand,
+}
+
+/// Rows of all shards, in key order.
+#[derive(Debug)]
+pub struct Rows {
+    /// What each shard is asked.
+    pub scan: Scan,
+    /// Rows to leave out at the beginning.
+    pub offset: u64,
+    /// Rows to give, at most.
+    pub limit: u64,
+}
+
+impl Plan {
+    /// Checks a query.
+    ///
+    /// # Errors
+    /// What is missing, malformed or over a bound.
+    pub fn of(query: Option<Query>) -> Result<Self, Failure> {
+        use query::query::Query as Kind;
+
+        let kind = query.and_then(|query| query.query).ok_or(Failure::MissingField("query"))?;
+        match kind {
+            Kind::Get(get) => {
+                let (collection, key) = place(get.collection, get.key)?;
+                check::key(&key)?;
+                if key.starts_with(check::ADMIN_PREFIX) {
+                    return Ok(Self::UnknownCommand);
+                }
+                let operation = Operation::Get { collection: collection.clone(), key: key.clone() };
+                Ok(Self::Key { collection, key, operation })
+            }
+            Kind::Set(set) => {
+                let (collection, key) = place(set.collection, set.key)?;
+                check::key_to_write(&key)?;
+                let value = check::blob(set.value)?;
+                let operation =
+                    Operation::Set { collection: collection.clone(), key: key.clone(), value };
+                Ok(Self::Key { collection, key, operation })
+            }
+            Kind::Delete(delete) => {
+                let (collection, key) = place(delete.collection, delete.key)?;
+                check::key_to_write(&key)?;
+                let operation =
+                    Operation::Delete { collection: collection.clone(), key: key.clone() };
+                Ok(Self::Key { collection, key, operation })
+            }
+            Kind::Range(range) => range_plan(range).map(Self::Rows),
+            Kind::Filter(filter) => filter_plan(filter).map(Self::Rows),
+            Kind::Update(update) => update_plan(update),
+        }
+    }
+}
+
+impl Rows {
+    /// Rows that the scan must show at least, before offset and limit are done with.
+    fn rows_max(offset: u64, limit: u64) -> usize {
+        let wanted = offset.saturating_add(limit).min(SCAN_STEP_ROWS_MAX as u64);
+        wanted as usize
+    }
+}
+
+fn range_plan(range: RangeQuery) -> Result<Rows, Failure> {
+    let collection = collection(range.collection)?;
+    let from = bound(range.start, "start")?;
+    let to = bound(range.end, "end")?;
+    let limit = range.limit.map_or(u64::MAX, u64::from);
+    let rows_max = Rows::rows_max(0, limit);
+    let scan = Scan { collection, from, to: Some(to), rows_max, filter: None, check: None };
+    Ok(Rows { scan, offset: 0, limit })
+}
+
+fn filter_plan(query: FilterQuery) -> Result<Rows, Failure> {
+    let collection = collection(query.collection)?;
+    let predicate = query.predicate.ok_or(Failure::MissingField("predicate"))?;
+    let filter = Some(Arc::new(Predicate::compile(predicate)?));
+    let scan = Scan { filter, ..whole(collection) };
+    let offset = query.offset.map_or(0, u64::from);
+    Ok(Rows { scan, offset, limit: query.limit.map_or(u64::MAX, u64::from) })
+}
+
+fn update_plan(update: UpdateQuery) -> Result<Plan, Failure> {
+    let collection = collection(update.collection)?;
+    let change = Change::compile(update.predicate, update.updates, check::blob)?;
+    Ok(Plan::Update { collection, change: Arc::new(change) })
+}
+
+/// A scan of a whole collection.
+pub fn whole(collection: ByteString) -> Scan {
+    Scan {
+        collection,
+        from: Bytes::new(),
+        to: None,
+        rows_max: SCAN_STEP_ROWS_MAX,
+        filter: None,
+        check: None,
+    }
+}
+
+fn place(name: String, key: Option<Key>) -> Result<(ByteString, Bytes), Failure> {
+    let key = key.ok_or(Failure::MissingField("key"))?.data;
+    Ok((collection(name)?, key))
+}
+
+fn collection(name: String) -> Result<ByteString, Failure> {
+    check::collection(&name)?;
+    Ok(ByteString::from(name))
+}
+
+/// A border of a range: any bytes up to the longest key, and one more so that it can lie behind it.
+fn bound(key: Option<Key>, name: &'static str) -> Result<Bytes, Failure> {
+    let key = key.ok_or(Failure::MissingField(name))?.data;
+    if key.len() > KEY_BYTES_MAX + 1 {
+        return Err(Failure::Key(format!(
+            "the {name} of the range has {} bytes; up to {} are allowed",
+            key.len(),
+            KEY_BYTES_MAX + 1
+        )));
+    }
+    Ok(key)
+}
