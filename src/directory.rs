@@ -107,7 +107,7 @@ impl Directory {
         let superblock = match engine {
             Engine::Memory => fresh,
             Engine::Lsm(wal) => match read_superblock(path)? {
-                Some(found) => check_logs(path, &wal.dir, found)?,
+                Some(found) => check_logs(path, &wal.dir, found, fresh)?,
                 None => begin(path, &wal.dir, fresh)?,
             },
         };
@@ -147,16 +147,21 @@ fn begin(dir: &Path, logs: &Path, fresh: Superblock) -> Result<Superblock, Direc
     Ok(fresh)
 }
 
-/// A later start: a directory that has served has logs.
-fn check_logs(dir: &Path, logs: &Path, found: Superblock) -> Result<Superblock, DirectoryError> {
-    match found.stage {
-        Stage::Preparing => make_folder(dir, logs)?,
-        Stage::Serving if is_empty(dir, logs)? => {
-            return Err(DirectoryError::NoLogs { dir: dir.to_owned(), logs: logs.to_owned() });
+/// A later start. Nothing was stored if the first one did not come as far as its logs: then it is
+/// the first start once more. A directory that has served has logs.
+fn check_logs(
+    dir: &Path,
+    logs: &Path,
+    found: Superblock,
+    fresh: Superblock,
+) -> Result<Superblock, DirectoryError> {
+    match (found.stage, is_empty(dir, logs)?) {
+        (Stage::Preparing, true) => begin(dir, logs, fresh),
+        (Stage::Serving, true) => {
+            Err(DirectoryError::NoLogs { dir: dir.to_owned(), logs: logs.to_owned() })
         }
-        Stage::Serving => {}
+        (_, false) => Ok(found),
     }
-    Ok(found)
 }
 
 fn make_folder(dir: &Path, folder: &Path) -> Result<(), DirectoryError> {

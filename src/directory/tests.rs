@@ -18,12 +18,12 @@ fn a_later_start_finds_what_the_first_one_chose() {
     let mode = fs::metadata(&dir).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 
+    fs::create_dir(dir.join("wal/0")).unwrap();
     let mut second = Directory::open(&dir, &engine, 8).unwrap();
     assert_eq!(*second.superblock(), first);
     assert!(!second.is_open_to_others());
     second.has_served().unwrap();
     drop(second);
-    fs::create_dir(dir.join("wal/0")).unwrap();
     let third = Directory::open(&dir, &engine, 8).unwrap();
     assert_eq!(*third.superblock(), Superblock { stage: Stage::Serving, ..first });
 }
@@ -92,6 +92,15 @@ fn a_crash_between_writing_and_renaming_is_a_first_start_again() {
     fs::write(folder.path().join("SUPERBLOCK.new"), b"half").unwrap();
     let directory = Directory::open(folder.path(), &lsm(&folder.path().join("wal")), 2).unwrap();
     assert_eq!(directory.superblock().shards, 2);
+}
+
+#[test]
+fn a_first_start_that_made_no_logs_chooses_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = lsm(&folder.path().join("wal"));
+    drop(Directory::open(folder.path(), &engine, 2).unwrap());
+    let directory = Directory::open(folder.path(), &engine, 3).unwrap();
+    assert_eq!(directory.superblock().shards, 3);
 }
 
 #[test]

@@ -7,8 +7,8 @@
 //!
 //! Measured: each reactor registers its I/O memory with its three rings, and the kernel counts each
 //! registration against the user's limit, unless the process has CAP_IPC_LOCK. Where the limit does
-//! not suffice the registration is skipped and reads take one more copy of page references each;
-//! nothing else changes. The rings themselves do not count since Linux 5.12.
+//! not suffice the registration is skipped, and every transfer pins its pages for itself; nothing
+//! else changes. The rings themselves do not count since Linux 5.12.
 
 use std::fs;
 
