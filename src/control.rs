@@ -5,10 +5,26 @@ use std::time::{Duration, Instant};
 use amaters_shards::{Reactors, StopError};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::{reload::Reload, signals::Request};
+use crate::{
+    config::{Config, Source},
+    logging::LevelHandle,
+    signals::Request,
+};
 
 /// How often the reactors are looked at, so that none sleeps over work.
 const PULSE: Duration = Duration::from_millis(10);
+
+/// What the control thread has in its hands.
+pub(crate) struct Control<'a> {
+    /// What the server runs with.
+    pub(crate) running: Config,
+    /// Where the configuration is read from, now and by a reload.
+    pub(crate) source: &'a Source,
+    /// Takes `logging.level`.
+    pub(crate) level: &'a LevelHandle,
+    /// Serve.
+    pub(crate) reactors: Reactors,
+}
 
 /// Why the control thread stops controlling.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,33 +35,29 @@ pub(crate) enum End {
     Died(String),
 }
 
-/// Handles signals and keeps the pulse until the end.
-pub(crate) fn serve(requests: &Receiver<Request>, reload: &mut Reload<'_>) -> End {
-    loop {
-        reload.reactors.pulse();
-        if let Some(panic) = reload.reactors.dead() {
-            return End::Died(panic);
-        }
-        match requests.recv_timeout(PULSE) {
-            Ok(Request::Stop) => return End::Asked,
-            Ok(Request::Reload) => reload.run(),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return End::Died("signals: thread died".into()),
+impl Control<'_> {
+    /// Handles requests and keeps the pulse until the end.
+    pub(crate) fn serve(&mut self, requests: &Receiver<Request>) -> End {
+        loop {
+            self.reactors.pulse();
+            if let Some(why) = self.reactors.dead() {
+                return End::Died(why);
+            }
+            match requests.recv_timeout(PULSE) {
+                Ok(Request::Stop) => return End::Asked,
+                Ok(Request::Reload) => self.reload(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return End::Died("the thread that listens for signals died".into());
+                }
+            }
         }
     }
-}
 
-/// Finishes requests in flight for at most `timeout`, then syncs and closes.
-pub(crate) fn stop(reactors: Reactors, timeout: Duration) -> Result<(), StopError> {
-    let deadline = Instant::now() + timeout;
-    tracing::info!("stopping: up to {} s for requests in flight", timeout.as_secs());
-    reactors.drain();
-    while !reactors.drained() && reactors.dead().is_none() && Instant::now() < deadline {
-        reactors.pulse();
-        std::thread::sleep(PULSE);
+    /// Finishes requests in flight as long as the configuration grants it, then syncs and closes.
+    pub(crate) fn stop(self) -> Result<(), StopError> {
+        let timeout = self.running.shutdown_timeout;
+        tracing::info!("stopping: up to {} s for requests in flight", timeout.as_secs());
+        self.reactors.stop(Instant::now() + timeout)
     }
-    if !reactors.drained() {
-        tracing::warn!("requests are still in flight after {} s; closing", timeout.as_secs());
-    }
-    reactors.stop(deadline)
 }

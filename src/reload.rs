@@ -4,32 +4,18 @@
 //! differs, with both values, and whether it was applied; a key that needs a restart is reported
 //! again by the next reload, because the server still runs with the old value.
 
-use amaters_shards::Reactors;
-
 use crate::{
     config::{
-        Config, Source,
+        Config,
         changes::{Change, changes},
     },
-    logging::LevelHandle,
+    control::Control,
     preflight,
 };
 
-/// What a reload works on.
-pub(crate) struct Reload<'a> {
-    /// What the server runs with.
-    pub(crate) running: Config,
-    /// Where the configuration is read from.
-    pub(crate) source: &'a Source,
-    /// Takes `server.max_connections`.
-    pub(crate) reactors: &'a Reactors,
-    /// Takes `logging.level`.
-    pub(crate) level: &'a LevelHandle,
-}
-
-impl Reload<'_> {
+impl Control<'_> {
     /// Reads, checks, compares, applies what is live, and logs a report.
-    pub(crate) fn run(&mut self) {
+    pub(crate) fn reload(&mut self) {
         let Some(file) = &self.source.file else {
             tracing::info!("SIGHUP: started without --config, so there is nothing to reload");
             return;
@@ -44,10 +30,11 @@ impl Reload<'_> {
                 }
                 let applied = changes.iter().filter(|change| change.live).count();
                 let skipped = changes.len() - applied;
-                for change in changes {
-                    self.apply(&change, &new);
-                }
+                changes.iter().for_each(report);
                 tracing::info!("Config reload successful: {applied} applied, {skipped} skipped");
+                // Last, because the new level may hide the report.
+                let live = changes.iter().filter(|change| change.live);
+                live.for_each(|change| self.apply(change.path, &new));
             }
         }
     }
@@ -60,13 +47,9 @@ impl Reload<'_> {
         Ok(new)
     }
 
-    fn apply(&mut self, change: &Change, new: &Config) {
-        let Change { path, old, new: value, live } = change;
-        if !live {
-            tracing::warn!("{path}: {old} -> {value}: requires restart - skipping");
-            return;
-        }
-        match *path {
+    /// Cannot fail: `new` is checked.
+    fn apply(&mut self, path: &'static str, new: &Config) {
+        match path {
             "logging.level" => self.level.set(new.log_level),
             "server.max_connections" => {
                 self.reactors.set_connections_max(new.limits.connections_max);
@@ -74,6 +57,14 @@ impl Reload<'_> {
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }
         self.running.written.adopt(path, &new.written);
-        tracing::info!("{path}: {old} -> {value}: applied");
+    }
+}
+
+fn report(change: &Change) {
+    let Change { path, old, new, live } = change;
+    if *live {
+        tracing::info!("{path}: {old} -> {new}: applied");
+    } else {
+        tracing::warn!("{path}: {old} -> {new}: requires restart - skipping");
     }
 }

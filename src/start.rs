@@ -1,23 +1,20 @@
 //! `start`: every step from a configuration to a server that listens, and back.
 //!
-//! Nothing is made before the machine has granted everything; the lock comes before all else that
-//! is made, because sharing a port with the server that runs would not fail by itself.
+//! Nothing is made before the machine has granted everything, and nothing in the data directory
+//! is touched before its lock is held.
 
-use std::{error::Error, fs, io, net::SocketAddr, path::Path, process::ExitCode};
+use std::{error::Error, fs, io, path::Path, process::ExitCode};
 
 use amaters_shards::{Reactors, settings::Settings};
-use socket2::{Domain, Socket, Type};
 
 use crate::{
     config::{Config, Source, template},
-    control::{self, End},
+    control::{Control, End},
     cores::{Offer, Ranges},
     directory::Directory,
     logging,
     pid_file::PidFile,
-    preflight,
-    reload::Reload,
-    signals,
+    preflight, signals,
 };
 
 /// A reactor died: EX_SOFTWARE of sysexits.h.
@@ -53,25 +50,23 @@ fn serve(
 
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
-    is_free(config.bind_address)?;
     let pid_file = PidFile::write(&config)?;
     let reactors = amaters_shards::start(settings(&config, &directory, cpus.clone()))?;
     directory.has_served()?;
     announce(&config, &directory, &reactors, &cpus);
 
-    let timeout = config.shutdown_timeout;
-    let mut reload = Reload { running: config, source, reactors: &reactors, level };
-    match control::serve(&requests, &mut reload) {
+    let mut control = Control { running: config, source, level, reactors };
+    match control.serve(&requests) {
         End::Asked => {
-            control::stop(reactors, timeout)?;
+            control.stop()?;
             drop(pid_file);
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
-        End::Died(panic) => {
-            tracing::error!("a reactor died, so the server ends: {panic}");
+        End::Died(why) => {
+            tracing::error!("the server ends at once: {why}");
             drop(pid_file);
-            // Without waiting for reactors that live: they would answer for a part of the keys.
+            // Reactors that live are not asked: they would answer for a part of the keys.
             std::process::exit(i32::from(EXIT_DIED))
         }
     }
@@ -108,17 +103,6 @@ fn announce(config: &Config, directory: &Directory, reactors: &Reactors, cpus: &
     let (shards, on) = (directory.superblock().shards, Ranges(cpus));
     tracing::info!("data directory {dir}: {shards} shards; {} reactors on CPU {on}", cpus.len());
     tracing::info!("Listening on {}", reactors.local_address());
-}
-
-/// Fails where another server listens. Reactors share their port among themselves, and would
-/// share it as gladly with reactors of another process.
-fn is_free(address: SocketAddr) -> Result<(), Failure> {
-    let bound = Socket::new(Domain::for_address(address), Type::STREAM, None).and_then(|socket| {
-        // Connections of an earlier server that are not quite over do not count.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())
-    });
-    bound.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
 /// Writes the default file unless there is one. Answers with a line for the log.

@@ -14,8 +14,8 @@ use thiserror::Error;
 
 use crate::{config::Config, instance};
 
-/// What a server needs beyond its patience with requests: to sync and to close.
-const GRACE: Duration = Duration::from_secs(5);
+/// What a server may need beyond its patience with requests: to sync and to close.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Why a server was not stopped.
 #[derive(Debug, Error, PartialEq, Eq)]

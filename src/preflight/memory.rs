@@ -12,13 +12,12 @@
 
 use std::fs;
 
+use amaters_shards::IO_MEMORY_BYTES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 /// Below this a reactor does not begin.
 const FLOOR_BYTES: u64 = 512 * 1024;
-/// Memory for I/O that each reactor registers.
-const IO_MEMORY_BYTES: u64 = 10 * 1024 * 1024;
 /// How many rings it registers it with.
 const RINGS: u64 = 3;
 /// What the kernel counts beyond the buffers themselves.
@@ -74,7 +73,7 @@ pub(crate) fn check(reactors: usize) -> Result<(), MemoryError> {
 
 /// What all reactors together register. The one place with this formula.
 fn wanted_bytes(reactors: usize) -> u64 {
-    (RINGS * IO_MEMORY_BYTES + SLACK_BYTES) * reactors as u64
+    (RINGS * IO_MEMORY_BYTES as u64 + SLACK_BYTES) * reactors as u64
 }
 
 fn judge(limit: Option<u64>, reactors: usize, exempt: bool) -> Verdict {

@@ -57,7 +57,8 @@ fn a_port_in_use_is_named() {
 #[test]
 fn an_address_of_another_machine_is_named() {
     let folder = Folder::new();
-    let text = refusal(folder.command("start --bind 192.0.2.1:7878"));
+    folder.config("", "");
+    let text = refusal(folder.command("start --config a.toml --bind 192.0.2.1:7878"));
     assert!(text.contains("cannot listen on 192.0.2.1:7878"), "{text}");
 }
 
