@@ -1,3 +1,50 @@
-//! The server process.
+//! The server process: parse, check, announce, serve, drain.
+//!
+//! ```text
+//! cli ─► config (written → checked) ─► start ─► preflight ─► directory ─► reactors (the shards crate)
+//!                                        └────► control: signals, reload, pulse, stop
+//! ```
+//!
+//! Exit status: 0 done · 1 refused or failed, with one line that says why · 2 a wrong command line
+//! · 3 `status` of a server that is stopped · 70 a reactor died.
 
-fn main() {}
+mod cli;
+mod config;
+mod control;
+mod cores;
+mod directory;
+mod instance;
+mod logging;
+mod pid_file;
+mod preflight;
+mod reload;
+mod signals;
+mod start;
+mod status;
+mod stop;
+mod validate;
+mod version;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    run(&Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let source = cli.source();
+    match &cli.command {
+        Command::Start(flags) => start::run(&source, flags.generate_config),
+        Command::Stop(_) => Ok(stop::run(&source.load()?)?),
+        Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
+        Command::ValidateConfig { show } => Ok(validate::run(&source.load()?, *show)),
+        Command::Version { verbose } => Ok(version::run(*verbose)),
+    }
+}

@@ -1,0 +1,151 @@
+//! The configuration: written (layers of values) → checked ([`Config`]) → compared (reload).
+//!
+//! ```text
+//! file, environment, flags ─► Written ─► Raw ─ rules ─► Config ─► the server
+//!                                │
+//!                                └────── changes(old, new) ─────► a reload
+//! ```
+//!
+//! Only [`Source::load`] makes a [`Config`], so whoever holds one need not check again.
+
+pub(crate) mod changes;
+pub(crate) mod keys;
+mod raw;
+mod refusal;
+mod rules;
+mod source;
+mod suggestion;
+pub(crate) mod template;
+mod written;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf, absolute},
+    time::Duration,
+};
+
+use amaters_shards::{
+    limits::Limits,
+    settings::{Engine, SyncMode, WalSettings},
+};
+
+pub(crate) use self::{
+    raw::{Format, Level},
+    refusal::{Problem, Refusal},
+    source::Source,
+    written::{Assignment, Origin, Written},
+};
+use crate::cores::Cores;
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is meant: checked, in the units that the code counts in, paths absolute.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Where to listen.
+    pub(crate) bind_address: SocketAddr,
+    /// Absolute.
+    pub(crate) data_dir: PathBuf,
+    /// Somebody wrote `server.data_dir`.
+    pub(crate) data_dir_written: bool,
+    /// Absolute.
+    pub(crate) pid_file: PathBuf,
+    /// Somebody wrote `server.pid_file`.
+    pub(crate) pid_file_written: bool,
+    /// `server.cores`.
+    pub(crate) cores: Option<Cores>,
+    /// How long a stop waits for requests.
+    pub(crate) shutdown_timeout: Duration,
+    /// `storage.engine` and the log.
+    pub(crate) engine: Engine,
+    /// Memory for entries.
+    pub(crate) memtable_bytes_max: u64,
+    /// Bounds of the serving side.
+    pub(crate) limits: Limits,
+    /// `network.connection_timeout_secs`.
+    pub(crate) connection_timeout: Duration,
+    /// `network.keepalive_interval_secs`.
+    pub(crate) keepalive_interval: Duration,
+    /// `logging.level`.
+    pub(crate) log_level: Level,
+    /// `logging.format`.
+    pub(crate) log_format: Format,
+    /// Lines to log at the start: written keys without effect.
+    pub(crate) notices: Vec<String>,
+    /// The values behind all this, for `--show` and for a later comparison.
+    pub(crate) written: Written,
+}
+
+impl Config {
+    /// Checks what was written.
+    fn check(written: Written) -> Result<Self, Refusal> {
+        let raw: raw::Raw = written
+            .tables()
+            .try_into()
+            .map_err(|error: toml::de::Error| Problem::unreadable("internal", error.message()))?;
+        rules::check(&raw, &written)?;
+        let data_dir = absolute_path(&raw.server.data_dir, "server.data_dir")?;
+        Ok(Self {
+            bind_address: raw.server.bind_address,
+            data_dir_written: written.is_written("server.data_dir"),
+            pid_file: absolute_path(&raw.server.pid_file, "server.pid_file")?,
+            pid_file_written: written.is_written("server.pid_file"),
+            cores: raw.server.cores.as_ref().map(cores),
+            shutdown_timeout: Duration::from_secs(raw.server.shutdown_timeout_secs),
+            engine: engine(&raw.storage, &data_dir),
+            memtable_bytes_max: raw.storage.memtable_size_mb * MIB,
+            limits: limits(&raw),
+            connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
+            keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
+            log_level: raw.logging.level,
+            log_format: raw.logging.format,
+            notices: rules::notices(&raw, &written),
+            data_dir,
+            written,
+        })
+    }
+}
+
+fn absolute_path(path: &Path, key: &str) -> Result<PathBuf, Problem> {
+    absolute(path).map_err(|error: io::Error| Problem::unreadable(key, error))
+}
+
+fn cores(wish: &raw::CoresWish) -> Cores {
+    match wish {
+        raw::CoresWish::Count(count) => Cores::Count(*count),
+        raw::CoresWish::List(text) => text.parse().expect("checked as a value of its key"),
+    }
+}
+
+fn engine(storage: &raw::Storage, data_dir: &Path) -> Engine {
+    match storage.engine {
+        raw::Engine::Memory => Engine::Memory,
+        raw::Engine::Lsm => Engine::Lsm(WalSettings {
+            dir: data_dir.join(&storage.wal.dir),
+            segment_bytes: storage.wal.segment_size_mb * MIB,
+            sync: match storage.wal.sync_mode {
+                raw::SyncMode::Always => SyncMode::Always,
+                raw::SyncMode::Interval => {
+                    SyncMode::Interval(Duration::from_millis(storage.wal.sync_interval_ms))
+                }
+                raw::SyncMode::None => SyncMode::None,
+            },
+        }),
+    }
+}
+
+fn limits(raw: &raw::Raw) -> Limits {
+    Limits {
+        connections_max: raw.server.max_connections,
+        streams_max: raw.limits.streams_max,
+        header_list_bytes_max: raw.limits.header_list_bytes_max,
+        message_bytes_max: raw.limits.message_bytes_max,
+        connection_bytes_max: raw.limits.connection_bytes_max,
+        in_flight_bytes_max: raw.limits.in_flight_bytes_max,
+        control_frames_per_second_max: raw.limits.control_frames_per_second_max,
+    }
+}
+
+#[cfg(test)]
+mod tests;

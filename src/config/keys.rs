@@ -1,0 +1,426 @@
+//! Every key there is: its kind, its default, whether a reload applies it, and what it means.
+//!
+//! One table feeds the parser, the messages, `--generate-config`, `validate-config --show` and
+//! `docs/reference/config.md`, so that none of them can say something else than the others.
+//! Defaults are TOML text; an empty one means that the key is unset until somebody writes it.
+
+use std::{fmt, net::SocketAddr, ops::RangeInclusive};
+
+use amaters_shards::limits::Limits;
+use toml::Value;
+
+use crate::cores::Cores;
+
+/// What a value must look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in this range.
+    Integer(RangeInclusive<u64>),
+    /// A whole number in the range that the reactors name for this key.
+    Limit,
+    /// Any text.
+    Text,
+    /// A path; never empty.
+    Path,
+    /// An IP address and a port.
+    Address,
+    /// One of these words, in any case.
+    Choice(&'static [&'static str]),
+    /// A list of any texts.
+    Texts,
+    /// A list of these words.
+    Choices(&'static [&'static str]),
+    /// A count of CPUs or a list of them.
+    Cores,
+}
+
+/// One key of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    /// Table and name, as in `storage.wal.dir`.
+    pub(crate) path: &'static str,
+    /// What a value must look like.
+    pub(crate) kind: Kind,
+    /// The default as TOML text; empty where there is none.
+    pub(crate) default: &'static str,
+    /// A reload applies a new value to the running server.
+    pub(crate) live: bool,
+    /// The switch that must be on for this key to have a meaning.
+    pub(crate) switch: Option<&'static str>,
+    /// Why a written value has no effect in this version.
+    pub(crate) idle: Option<&'static str>,
+    /// Never shown.
+    pub(crate) secret: bool,
+    /// One sentence for operators.
+    pub(crate) meaning: &'static str,
+}
+
+impl Key {
+    const fn new(
+        path: &'static str,
+        kind: Kind,
+        default: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self { path, kind, default, live: false, switch: None, idle: None, secret: false, meaning }
+    }
+
+    const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    const fn under(mut self, switch: &'static str) -> Self {
+        self.switch = Some(switch);
+        self
+    }
+
+    const fn idle(mut self, why: &'static str) -> Self {
+        self.idle = Some(why);
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// The table that the key stands in, and its name there.
+    pub(crate) fn table_and_name(&self) -> (&'static str, &'static str) {
+        self.path.rsplit_once('.').expect("every key stands in a table")
+    }
+
+    /// The default as a value.
+    pub(crate) fn default_value(&self) -> Option<Value> {
+        (!self.default.is_empty()).then(|| {
+            let text = format!("value = {}", self.default);
+            let mut table: toml::Table = toml::from_str(&text).expect("defaults are TOML");
+            table.remove("value").expect("just written")
+        })
+    }
+
+    /// `value` in its canonical spelling, or what it must be.
+    pub(crate) fn check(&self, value: Value) -> Result<Value, String> {
+        let fits = match (&self.kind, &value) {
+            (Kind::Flag, Value::Boolean(_))
+            | (Kind::Text, Value::String(_))
+            | (Kind::Texts, Value::Array(_)) => match &value {
+                Value::Array(items) => items.iter().all(Value::is_str),
+                _ => true,
+            },
+            (Kind::Path, Value::String(text)) => !text.is_empty(),
+            (Kind::Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
+            (Kind::Integer(_) | Kind::Limit, Value::Integer(number)) => {
+                u64::try_from(*number).is_ok_and(|number| self.range().contains(&number))
+            }
+            (Kind::Choice(words), Value::String(text)) => {
+                return word(words, text).ok_or_else(|| self.bound());
+            }
+            (Kind::Choices(words), Value::Array(items)) => {
+                let known = items.iter().map(|item| word(words, item.as_str().unwrap_or_default()));
+                return known
+                    .collect::<Option<Vec<_>>>()
+                    .map(Value::Array)
+                    .ok_or_else(|| self.bound());
+            }
+            (Kind::Cores, Value::String(text)) => return text.parse::<Cores>().map(|_| value),
+            (Kind::Cores, Value::Integer(count)) => *count > 0,
+            _ => false,
+        };
+        if fits { Ok(value) } else { Err(self.bound()) }
+    }
+
+    /// A value of this kind from the text of a flag or of an environment variable.
+    pub(crate) fn value_of(&self, text: &str) -> Value {
+        let string = || Value::String(text.to_owned());
+        match &self.kind {
+            Kind::Flag => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Value::Boolean(true),
+                "false" | "0" | "no" | "off" => Value::Boolean(false),
+                _ => string(),
+            },
+            Kind::Integer(_) | Kind::Limit => {
+                text.parse().map_or_else(|_| string(), Value::Integer)
+            }
+            _ => string(),
+        }
+    }
+
+    /// What a value must be, as the end of a refusal.
+    pub(crate) fn bound(&self) -> String {
+        format!("must be {}", self.expected())
+    }
+
+    /// What a value is, for the reference.
+    pub(crate) fn expected(&self) -> String {
+        match &self.kind {
+            Kind::Flag => "true or false".into(),
+            Kind::Integer(_) | Kind::Limit => {
+                let range = self.range();
+                format!("a whole number from {} to {}", range.start(), range.end())
+            }
+            Kind::Text => "text".into(),
+            Kind::Path => "a path that is not empty".into(),
+            Kind::Address => {
+                "an IP address and a port, as 127.0.0.1:7878 or [::1]:7878 (no host name)".into()
+            }
+            Kind::Choice(words) => format!("one of {}", words.join(", ")),
+            Kind::Texts => "a list of texts".into(),
+            Kind::Choices(words) => format!("a list of {}", words.join(", ")),
+            Kind::Cores => "a count of CPUs, as 2, or a list of them, as \"0-3,5\"".into(),
+        }
+    }
+
+    fn range(&self) -> RangeInclusive<u64> {
+        match &self.kind {
+            Kind::Integer(range) => range.clone(),
+            Kind::Limit => Limits::RANGES
+                .into_iter()
+                .find_map(|(path, range)| (path == self.path).then_some(range))
+                .expect("the reactors name a range for each of their limits"),
+            _ => unreachable!("{} is not a number", self.path),
+        }
+    }
+}
+
+/// The word of `words` that `text` spells in any case.
+fn word(words: &[&str], text: &str) -> Option<Value> {
+    let known = words.iter().find(|word| word.eq_ignore_ascii_case(text))?;
+    Some(Value::String((*known).to_owned()))
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path)
+    }
+}
+
+/// The key with this path.
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// Whether `path` is a table that holds keys or further tables.
+pub(crate) fn is_table(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+}
+
+const TLS: &str = "network.tls_enabled";
+const CLUSTER: &str = "cluster.enabled";
+const FILE: &str = "logging.file_enabled";
+const METRICS: &str = "metrics.enabled";
+const AUTH: &str = "auth.enabled";
+
+const NO_COMPACTION: &str = "this version flushes and compacts nothing";
+const NO_CACHE: &str = "this version reads no blocks, so it caches none";
+
+const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
+const METHODS: &[&str] = &["mtls", "jwt", "api_key"];
+const ALGORITHMS: &[&str] =
+    &["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"];
+
+const SECOND_OF_DAY: u64 = 86_400;
+
+/// Every key, table by table, in the order in which people read them.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Key] = &[
+    Key::new("server.bind_address", Kind::Address, r#""0.0.0.0:7878""#,
+        "Where clients connect; port 0 takes a free one."),
+    Key::new("server.data_dir", Kind::Path, r#""./data""#,
+        "The data directory, made with mode 0700 when it is missing; relative to the working directory."),
+    Key::new("server.pid_file", Kind::Path, r#""/var/run/amaters-server.pid""#,
+        "Holds the process id while the server runs; a default that cannot be written gives way to <data_dir>/amaters-server.pid."),
+    Key::new("server.max_connections", Kind::Limit, "1000",
+        "Open connections of the whole process; the next is closed at once.").live(),
+    Key::new("server.shutdown_timeout_secs", Kind::Integer(0..=3600), "30",
+        "How long a stop waits for requests in flight."),
+    Key::new("server.cores", Kind::Cores, "",
+        "One reactor for each CPU: how many (2) or which (\"0-3,5\"); unset takes all that the process may use."),
+
+    Key::new("storage.engine", Kind::Choice(&["lsm", "memory"]), r#""lsm""#,
+        "lsm keeps entries on disk; memory keeps nothing beyond the process."),
+    Key::new("storage.memtable_size_mb", Kind::Integer(1..=1_048_576), "64",
+        "Memory for entries, summed over all shards, in MiB."),
+    Key::new("storage.block_cache_size_mb", Kind::Integer(0..=1_048_576), "256",
+        "Memory for blocks read from disk, in MiB.").idle(NO_CACHE),
+    Key::new("storage.wal.enabled", Kind::Flag, "true",
+        "The write-ahead log; the lsm engine does not run without it."),
+    Key::new("storage.wal.dir", Kind::Path, r#""wal""#,
+        "Folder of the logs; relative to the data directory."),
+    Key::new("storage.wal.segment_size_mb", Kind::Integer(1..=4096), "64",
+        "Size at which a log begins its next file, in MiB."),
+    Key::new("storage.wal.sync_mode", Kind::Choice(&["always", "interval", "none"]), r#""interval""#,
+        "What an answered write survives: a power cut (always), one but for the last interval, or a crash of the process only (none)."),
+    Key::new("storage.wal.sync_interval_ms", Kind::Integer(1..=60_000), "200",
+        "The interval of sync_mode = \"interval\": at most this much is lost in a power cut."),
+    Key::new("storage.compaction.strategy", Kind::Choice(&["leveled", "tiered", "universal"]), r#""leveled""#,
+        "How files are merged.").idle(NO_COMPACTION),
+    Key::new("storage.compaction.num_levels", Kind::Integer(2..=16), "7",
+        "Levels of the tree.").idle(NO_COMPACTION),
+    Key::new("storage.compaction.level_multiplier", Kind::Integer(2..=100), "10",
+        "How many times larger each level is than the one above.").idle(NO_COMPACTION),
+    Key::new("storage.compaction.max_concurrent", Kind::Integer(1..=256), "4",
+        "Merges that run at once.").idle(NO_COMPACTION),
+
+    Key::new("network.tls_enabled", Kind::Flag, "false",
+        "Serve over TLS; not in this version, which refuses true."),
+    Key::new("network.tls_cert", Kind::Path, "", "Certificate chain, PEM.").under(TLS),
+    Key::new("network.tls_key", Kind::Path, "", "Private key, PEM.").under(TLS),
+    Key::new("network.tls_ca", Kind::Path, "", "Authorities of client certificates, PEM.").under(TLS),
+    Key::new("network.require_client_cert", Kind::Flag, "false",
+        "Refuse clients without a certificate; needs tls_enabled and tls_ca."),
+    Key::new("network.connection_timeout_secs", Kind::Integer(1..=3600), "30",
+        "A handshake, a half-sent request or an answer that nobody reads may take this long."),
+    Key::new("network.keepalive_interval_secs", Kind::Integer(1..=SECOND_OF_DAY), "60",
+        "A silent connection is asked for a sign of life this often."),
+
+    Key::new("limits.streams_max", Kind::Limit, "256",
+        "Requests at once on one connection."),
+    Key::new("limits.header_list_bytes_max", Kind::Limit, "16384",
+        "Bytes of the headers of one request."),
+    Key::new("limits.message_bytes_max", Kind::Limit, "67108864",
+        "Bytes of one request message after decompression; at most connection_bytes_max."),
+    Key::new("limits.connection_bytes_max", Kind::Limit, "134217728",
+        "Bytes of requests and answers in flight on one connection; at most in_flight_bytes_max."),
+    Key::new("limits.in_flight_bytes_max", Kind::Limit, "1073741824",
+        "Bytes of requests and answers in flight in the process, split evenly over the reactors."),
+    Key::new("limits.control_frames_per_second_max", Kind::Limit, "2000",
+        "HTTP/2 control frames a second that a connection may send beyond those its requests explain."),
+
+    Key::new("cluster.enabled", Kind::Flag, "false",
+        "Run as a node of a cluster; not in this version, which refuses true."),
+    Key::new("cluster.node_id", Kind::Text, "", "Name of this node.").under(CLUSTER),
+    Key::new("cluster.peers", Kind::Texts, "[]", "The other nodes, each \"id:address\".").under(CLUSTER),
+    Key::new("cluster.heartbeat_interval_ms", Kind::Integer(1..=60_000), "100",
+        "How often a leader speaks.").under(CLUSTER),
+    Key::new("cluster.election_timeout_ms", Kind::Integer(1..=600_000), "300",
+        "Silence after which a leader is replaced.").under(CLUSTER),
+
+    Key::new("logging.level", Kind::Choice(LEVELS), r#""info""#,
+        "The least severe lines that are logged.").live(),
+    Key::new("logging.format", Kind::Choice(&["pretty", "compact", "json"]), r#""pretty""#,
+        "The shape of a line on standard error."),
+    Key::new("logging.file_enabled", Kind::Flag, "false",
+        "Log to a file too; not in this version, which refuses true."),
+    Key::new("logging.file_path", Kind::Path, "", "The log file.").under(FILE),
+    Key::new("logging.rotation.enabled", Kind::Flag, "true", "Begin a new log file by size.").under(FILE),
+    Key::new("logging.rotation.max_size_mb", Kind::Integer(1..=1_048_576), "100",
+        "The size, in MiB.").under(FILE),
+    Key::new("logging.rotation.max_backups", Kind::Integer(0..=10_000), "10",
+        "Old log files that are kept.").under(FILE),
+
+    Key::new("metrics.enabled", Kind::Flag, "false",
+        "Serve metrics over HTTP; not in this version, which refuses true."),
+    Key::new("metrics.bind_address", Kind::Address, r#""127.0.0.1:9090""#,
+        "Where metrics are served.").under(METRICS),
+    Key::new("metrics.export_interval_secs", Kind::Integer(1..=SECOND_OF_DAY), "60",
+        "How often metrics are exported.").under(METRICS),
+
+    Key::new("auth.enabled", Kind::Flag, "false",
+        "Ask clients who they are; not in this version, which refuses true."),
+    Key::new("auth.methods", Kind::Choices(METHODS), r#"["mtls"]"#, "Ways to say it.").under(AUTH),
+    Key::new("auth.reject_unauthenticated", Kind::Flag, "true",
+        "Refuse clients that do not say it.").under(AUTH),
+    Key::new("auth.mtls.enabled", Kind::Flag, "false", "Client certificates.").under(AUTH),
+    Key::new("auth.mtls.ca_certs_dir", Kind::Path, "", "Folder of their authorities.").under(AUTH),
+    Key::new("auth.mtls.crl_path", Kind::Path, "", "Revoked certificates.").under(AUTH),
+    Key::new("auth.mtls.verify_cn", Kind::Flag, "true", "The common name must fit.").under(AUTH),
+    Key::new("auth.mtls.allowed_organizations", Kind::Texts, "[]",
+        "Organizations that may connect; empty means all.").under(AUTH),
+    Key::new("auth.jwt.enabled", Kind::Flag, "false", "JSON Web Tokens.").under(AUTH),
+    Key::new("auth.jwt.secret", Kind::Text, "", "Secret of the HS algorithms.").under(AUTH).secret(),
+    Key::new("auth.jwt.public_key_path", Kind::Path, "", "Key of the RS algorithms.").under(AUTH),
+    Key::new("auth.jwt.ec_public_key_path", Kind::Path, "", "Key of the ES algorithms.").under(AUTH),
+    Key::new("auth.jwt.ed_public_key_path", Kind::Path, "", "Key of EdDSA.").under(AUTH),
+    Key::new("auth.jwt.algorithm", Kind::Choice(ALGORITHMS), r#""HS256""#,
+        "How tokens are signed.").under(AUTH),
+    Key::new("auth.jwt.expiration_secs", Kind::Integer(1..=31_536_000), "3600",
+        "Life of a token.").under(AUTH),
+    Key::new("auth.jwt.issuer", Kind::Text, "", "Who must have issued it.").under(AUTH),
+    Key::new("auth.jwt.audience", Kind::Text, "", "Whom it must be for.").under(AUTH),
+    Key::new("auth.api_key.enabled", Kind::Flag, "false", "API keys.").under(AUTH),
+    Key::new("auth.api_key.keys_file", Kind::Path, "", "The keys, JSON.").under(AUTH),
+    Key::new("auth.api_key.header_name", Kind::Text, r#""X-API-Key""#,
+        "Header that carries one.").under(AUTH),
+    Key::new("auth.api_key.hash_keys", Kind::Flag, "true", "The file holds hashes.").under(AUTH),
+
+    Key::new("authz.enabled", Kind::Flag, "true", "Check what a client may do.").under(AUTH),
+    Key::new("authz.default_role", Kind::Text, r#""user""#, "Role of clients without one.").under(AUTH),
+    Key::new("authz.roles_file", Kind::Path, "", "Roles, TOML or JSON.").under(AUTH),
+    Key::new("authz.policies_file", Kind::Path, "", "Policies.").under(AUTH),
+    Key::new("authz.collection_permissions", Kind::Flag, "true", "Roles name collections.").under(AUTH),
+    Key::new("authz.default_mode", Kind::Choice(&["deny-by-default", "allow-by-default"]),
+        r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),
+    Key::new("authz.audit_enabled", Kind::Flag, "true", "Keep an audit log.").under(AUTH),
+    Key::new("authz.audit_log_path", Kind::Path, "", "The audit log.").under(AUTH),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_fits_its_own_key() {
+        for key in KEYS {
+            if let Some(value) = key.default_value() {
+                assert_eq!(key.check(value.clone()), Ok(value), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_unique_and_switches_exist() {
+        for (index, key) in KEYS.iter().enumerate() {
+            assert!(KEYS[..index].iter().all(|other| other.path != key.path), "{key} twice");
+            if let Some(switch) = key.switch {
+                assert_eq!(find(switch).map(|key| &key.kind), Some(&Kind::Flag), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_limit_of_the_reactors_is_a_key_with_their_default() {
+        let defaults = Limits::default();
+        let known = [
+            ("server.max_connections", defaults.connections_max as u64),
+            ("limits.streams_max", u64::from(defaults.streams_max)),
+            ("limits.header_list_bytes_max", u64::from(defaults.header_list_bytes_max)),
+            ("limits.message_bytes_max", defaults.message_bytes_max as u64),
+            ("limits.connection_bytes_max", defaults.connection_bytes_max as u64),
+            ("limits.in_flight_bytes_max", defaults.in_flight_bytes_max as u64),
+            (
+                "limits.control_frames_per_second_max",
+                u64::from(defaults.control_frames_per_second_max),
+            ),
+        ];
+        assert_eq!(known.len(), Limits::RANGES.len());
+        for ((path, value), (ranged, range)) in known.into_iter().zip(Limits::RANGES) {
+            assert_eq!(path, ranged);
+            assert!(range.contains(&value), "{path}");
+            assert_eq!(find(path).map(|key| key.default), Some(value.to_string().as_str()));
+        }
+    }
+
+    #[test]
+    fn words_are_known_in_any_case_and_kept_in_one() {
+        let level = find("logging.level").unwrap();
+        assert_eq!(level.check("WARN".into()), Ok("warn".into()));
+        assert_eq!(
+            level.check("loud".into()),
+            Err("must be one of trace, debug, info, warn, error".into())
+        );
+        let methods = find("auth.methods").unwrap();
+        assert!(methods.check(Value::Array(vec!["jwt".into(), 1.into()])).is_err());
+    }
+
+    #[test]
+    fn a_number_outside_its_range_or_of_another_type_is_refused_with_the_bound() {
+        let key = find("storage.wal.sync_interval_ms").unwrap();
+        for value in [Value::Integer(0), Value::Integer(60_001), (-1).into(), "200".into()] {
+            assert_eq!(key.check(value), Err("must be a whole number from 1 to 60000".into()));
+        }
+        assert!(key.check(1.into()).is_ok() && key.check(60_000.into()).is_ok());
+    }
+}

@@ -1,0 +1,169 @@
+//! The written values as types: what [`super::rules`] looks at and [`super::Config`] is made of.
+//!
+//! Kinds and ranges were checked before; keys with a default are always there. Keys that nothing
+//! looks at in this version are known to `keys.rs` alone.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Raw {
+    pub(crate) server: Server,
+    pub(crate) storage: Storage,
+    pub(crate) network: Network,
+    pub(crate) limits: Limits,
+    pub(crate) cluster: Cluster,
+    pub(crate) logging: Logging,
+    pub(crate) metrics: Switch,
+    pub(crate) auth: Auth,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Server {
+    pub(crate) bind_address: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) pid_file: PathBuf,
+    pub(crate) max_connections: usize,
+    pub(crate) shutdown_timeout_secs: u64,
+    pub(crate) cores: Option<CoresWish>,
+}
+
+/// `server.cores`, a number or text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum CoresWish {
+    Count(usize),
+    List(String),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Storage {
+    pub(crate) engine: Engine,
+    pub(crate) memtable_size_mb: u64,
+    pub(crate) wal: Wal,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Engine {
+    Lsm,
+    Memory,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Wal {
+    pub(crate) enabled: bool,
+    pub(crate) dir: PathBuf,
+    pub(crate) segment_size_mb: u64,
+    pub(crate) sync_mode: SyncMode,
+    pub(crate) sync_interval_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SyncMode {
+    Always,
+    Interval,
+    None,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Network {
+    pub(crate) tls_enabled: bool,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_ca: Option<PathBuf>,
+    pub(crate) require_client_cert: bool,
+    pub(crate) connection_timeout_secs: u64,
+    pub(crate) keepalive_interval_secs: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Limits {
+    pub(crate) streams_max: u32,
+    pub(crate) header_list_bytes_max: u32,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) connection_bytes_max: usize,
+    pub(crate) in_flight_bytes_max: usize,
+    pub(crate) control_frames_per_second_max: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Cluster {
+    pub(crate) enabled: bool,
+    pub(crate) peers: Vec<String>,
+    pub(crate) heartbeat_interval_ms: u64,
+    pub(crate) election_timeout_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Logging {
+    pub(crate) level: Level,
+    pub(crate) format: Format,
+    pub(crate) file_enabled: bool,
+    pub(crate) file_path: Option<PathBuf>,
+}
+
+/// `logging.level`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// `logging.format`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    Pretty,
+    Compact,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Switch {
+    pub(crate) enabled: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Auth {
+    pub(crate) enabled: bool,
+    pub(crate) methods: Vec<String>,
+    pub(crate) mtls: Mtls,
+    pub(crate) jwt: Jwt,
+    pub(crate) api_key: ApiKey,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Mtls {
+    pub(crate) enabled: bool,
+    pub(crate) ca_certs_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Deserialize)]
+pub(crate) struct Jwt {
+    pub(crate) enabled: bool,
+    pub(crate) secret: Option<String>,
+    pub(crate) public_key_path: Option<PathBuf>,
+    pub(crate) ec_public_key_path: Option<PathBuf>,
+    pub(crate) ed_public_key_path: Option<PathBuf>,
+    pub(crate) algorithm: String,
+}
+
+impl std::fmt::Debug for Jwt {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jwt").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ApiKey {
+    pub(crate) enabled: bool,
+    pub(crate) keys_file: Option<PathBuf>,
+}

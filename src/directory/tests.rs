@@ -1,0 +1,113 @@
+//! A data directory from its first start to its loss.
+
+use amaters_shards::settings::{SyncMode, WalSettings};
+
+use super::*;
+
+fn lsm(logs: &Path) -> Engine {
+    Engine::Lsm(WalSettings { dir: logs.to_owned(), segment_bytes: 1, sync: SyncMode::None })
+}
+
+#[test]
+fn a_later_start_finds_what_the_first_one_chose() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("a/b");
+    let engine = lsm(&dir.join("wal"));
+    let first = Directory::open(&dir, &engine, 3).unwrap().superblock().clone();
+    assert_eq!((first.shards, first.stage), (3, Stage::Preparing));
+    let mode = fs::metadata(&dir).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+
+    fs::create_dir(dir.join("wal/0")).unwrap();
+    let mut second = Directory::open(&dir, &engine, 8).unwrap();
+    assert_eq!(*second.superblock(), first);
+    assert!(!second.is_open_to_others());
+    second.has_served().unwrap();
+    drop(second);
+    let third = Directory::open(&dir, &engine, 8).unwrap();
+    assert_eq!(*third.superblock(), Superblock { stage: Stage::Serving, ..first });
+}
+
+#[test]
+fn one_process_owns_a_directory_and_the_refusal_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let _owner = Directory::open(folder.path(), &Engine::Memory, 1).unwrap();
+    let refusal = Directory::open(folder.path(), &Engine::Memory, 1).unwrap_err().to_string();
+    let (pid, path) = (std::process::id(), folder.path().display());
+    assert_eq!(
+        refusal,
+        format!("Server is already running: process {pid} owns the data directory {path}")
+    );
+}
+
+#[test]
+fn the_memory_engine_leaves_nothing_but_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut directory = Directory::open(folder.path(), &Engine::Memory, 1).unwrap();
+    directory.has_served().unwrap();
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["LOCK"]);
+}
+
+#[test]
+fn logs_without_a_superblock_stop_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("wal/0")).unwrap();
+    let error = Directory::open(folder.path(), &lsm(&folder.path().join("wal")), 1).unwrap_err();
+    assert!(error.to_string().contains("there is no SUPERBLOCK"), "{error}");
+    assert!(!folder.path().join("SUPERBLOCK").exists());
+}
+
+#[test]
+fn a_directory_that_has_served_does_not_start_without_its_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = lsm(&folder.path().join("wal"));
+    Directory::open(folder.path(), &engine, 1).unwrap().has_served().unwrap();
+    for logs in ["wal", "elsewhere"] {
+        let engine = lsm(&folder.path().join(logs));
+        let error = Directory::open(folder.path(), &engine, 1).unwrap_err();
+        assert!(error.to_string().contains("Was storage.wal.dir changed"), "{error}");
+    }
+}
+
+#[test]
+fn a_damaged_superblock_stops_the_start_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = lsm(&folder.path().join("wal"));
+    drop(Directory::open(folder.path(), &engine, 1).unwrap());
+    let path = folder.path().join("SUPERBLOCK");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let error = Directory::open(folder.path(), &engine, 1).unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn a_crash_between_writing_and_renaming_is_a_first_start_again() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("wal")).unwrap();
+    fs::write(folder.path().join("SUPERBLOCK.new"), b"half").unwrap();
+    let directory = Directory::open(folder.path(), &lsm(&folder.path().join("wal")), 2).unwrap();
+    assert_eq!(directory.superblock().shards, 2);
+}
+
+#[test]
+fn a_first_start_that_made_no_logs_chooses_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = lsm(&folder.path().join("wal"));
+    drop(Directory::open(folder.path(), &engine, 2).unwrap());
+    let directory = Directory::open(folder.path(), &engine, 3).unwrap();
+    assert_eq!(directory.superblock().shards, 3);
+}
+
+#[test]
+fn a_path_that_is_a_file_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, b"").unwrap();
+    let error = Directory::open(&path, &Engine::Memory, 1).unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+}

@@ -1,0 +1,142 @@
+//! The file with the process id, for `kill -HUP $(cat …)` and service managers.
+//!
+//! It is a convenience: who owns a data directory is what its lock says. A file that names a
+//! server that still runs is not overwritten, and only its writer removes it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process,
+};
+
+use thiserror::Error;
+
+use crate::{config::Config, directory::lock};
+
+/// Name of the file in the data directory.
+const IN_DATA_DIR: &str = "amaters-server.pid";
+
+/// A pid file that somebody asked for and that cannot be written.
+#[derive(Debug, Error)]
+#[error("cannot write server.pid_file {}: {error}", path.display())]
+pub(crate) struct PidFileError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// A pid file that this process wrote; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct PidFile {
+    path: PathBuf,
+}
+
+/// Where the file may be, the likeliest first.
+pub(crate) fn places(config: &Config) -> Vec<PathBuf> {
+    let mut places = vec![config.pid_file.clone()];
+    if !config.pid_file_written {
+        places.push(config.data_dir.join(IN_DATA_DIR));
+    }
+    places
+}
+
+impl PidFile {
+    /// Writes the file at the first place that takes it.
+    pub(crate) fn write(config: &Config) -> Result<Self, PidFileError> {
+        let mut refusal = None;
+        for path in places(config) {
+            match write(&path) {
+                Ok(()) => {
+                    if let Some(PidFileError { path: default, error }) = refusal {
+                        let (default, path) = (default.display(), path.display());
+                        tracing::info!("pid file: {path} ({default} cannot be written: {error})");
+                    }
+                    return Ok(Self { path });
+                }
+                Err(error) => refusal = Some(PidFileError { path, error }),
+            }
+        }
+        Err(refusal.expect("there is at least one place"))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if read(&self.path) == Some(process::id())
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!("cannot remove the pid file {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// The process id in a file.
+pub(crate) fn read(path: &Path) -> Option<u32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Beside and renamed: a reader never sees half a number, and no symbolic link is followed.
+fn write(path: &Path) -> io::Result<()> {
+    if let Some(pid) = read(path).filter(|pid| *pid != process::id())
+        && let Some(dir) = lock::owned_by(pid)
+    {
+        let text = format!("it is that of process {pid}, which serves {}", dir.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", process::id()));
+    let beside = path.with_file_name(name);
+    fs::write(&beside, format!("{}\n", process::id()))?;
+    fs::rename(&beside, path).inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    fn config(pid_file: &Path, written: bool, data_dir: &Path) -> Config {
+        let mut config = Source::default().load().unwrap();
+        config.pid_file = pid_file.to_owned();
+        config.pid_file_written = written;
+        config.data_dir = data_dir.to_owned();
+        config
+    }
+
+    #[test]
+    fn the_file_holds_the_process_id_and_goes_with_its_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        fs::write(&path, "999999999\n").unwrap();
+        let file = PidFile::write(&config(&path, true, folder.path())).unwrap();
+        assert_eq!(read(&path), Some(process::id()));
+        drop(file);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_default_that_cannot_be_written_gives_way_to_the_data_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("missing/pid");
+        let _file = PidFile::write(&config(&nowhere, false, folder.path())).unwrap();
+        assert_eq!(read(&folder.path().join(IN_DATA_DIR)), Some(process::id()));
+    }
+
+    #[test]
+    fn a_written_path_that_cannot_be_written_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("missing/pid");
+        let error = PidFile::write(&config(&nowhere, true, folder.path())).unwrap_err();
+        assert!(error.to_string().contains("server.pid_file"), "{error}");
+        assert!(error.to_string().contains(&nowhere.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_another_process_took_over_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let file = PidFile::write(&config(&path, true, folder.path())).unwrap();
+        fs::write(&path, "1\n").unwrap();
+        drop(file);
+        assert_eq!(read(&path), Some(1));
+    }
+}

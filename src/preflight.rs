@@ -1,0 +1,32 @@
+//! What the machine must grant before anything is made: io_uring, locked memory, open files.
+//!
+//! Each check has its arithmetic in a pure function, takes what it can (soft limits are raised as
+//! far as the hard ones allow), and refuses with one line that says what to do.
+
+mod files;
+mod memory;
+mod uring;
+
+use thiserror::Error;
+
+pub(crate) use self::files::check as check_open_files;
+use self::{files::FilesError, memory::MemoryError, uring::UringError};
+
+/// What the machine does not grant.
+#[derive(Debug, Error)]
+pub(crate) enum PreflightError {
+    #[error(transparent)]
+    Uring(#[from] UringError),
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
+}
+
+/// Checks all for this many reactors and connections.
+pub(crate) fn check(reactors: usize, connections_max: usize) -> Result<(), PreflightError> {
+    uring::check()?;
+    memory::check(reactors)?;
+    files::check(connections_max, reactors)?;
+    Ok(())
+}

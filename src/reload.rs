@@ -1,0 +1,70 @@
+//! SIGHUP: the configuration is read again as a whole, and what can change while running does.
+//!
+//! Nothing is applied unless everything that was written is valid. The report names each key that
+//! differs, with both values, and whether it was applied; a key that needs a restart is reported
+//! again by the next reload, because the server still runs with the old value.
+
+use crate::{
+    config::{
+        Config,
+        changes::{Change, changes},
+    },
+    control::Control,
+    preflight,
+};
+
+impl Control<'_> {
+    /// Reads, checks, compares, applies what is live, and logs a report.
+    pub(crate) fn reload(&mut self) {
+        let Some(file) = &self.source.file else {
+            tracing::info!("SIGHUP: started without --config, so there is nothing to reload");
+            return;
+        };
+        match self.source.load().map_err(|error| error.to_string()).and_then(|new| self.fit(new)) {
+            Err(error) => tracing::error!("Config reload failed — keeping old config: {error}"),
+            Ok(new) => {
+                let changes = changes(&self.running.written, &new.written);
+                if changes.is_empty() {
+                    tracing::info!("Config reload: no changes detected in {}", file.display());
+                    return;
+                }
+                let applied = changes.iter().filter(|change| change.live).count();
+                let skipped = changes.len() - applied;
+                changes.iter().for_each(report);
+                tracing::info!("Config reload successful: {applied} applied, {skipped} skipped");
+                // Last, because the new level may hide the report.
+                let live = changes.iter().filter(|change| change.live);
+                live.for_each(|change| self.apply(change.path, &new));
+            }
+        }
+    }
+
+    /// `new`, if the machine grants it.
+    fn fit(&self, new: Config) -> Result<Config, String> {
+        let reactors = self.reactors.counters().len();
+        preflight::check_open_files(new.limits.connections_max, reactors)
+            .map_err(|error| error.to_string())?;
+        Ok(new)
+    }
+
+    /// Cannot fail: `new` is checked.
+    fn apply(&mut self, path: &'static str, new: &Config) {
+        match path {
+            "logging.level" => self.level.set(new.log_level),
+            "server.max_connections" => {
+                self.reactors.set_connections_max(new.limits.connections_max);
+            }
+            _ => unreachable!("{path} is marked live, but nothing applies it"),
+        }
+        self.running.written.adopt(path, &new.written);
+    }
+}
+
+fn report(change: &Change) {
+    let Change { path, old, new, live } = change;
+    if *live {
+        tracing::info!("{path}: {old} -> {new}: applied");
+    } else {
+        tracing::warn!("{path}: {old} -> {new}: requires restart - skipping");
+    }
+}

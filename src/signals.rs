@@ -1,0 +1,41 @@
+//! Signals as messages, so that the control thread handles them between two pulses.
+//!
+//! The second signal that asks for the end does not wait for anything: the process exits at once,
+//! whatever the control thread is doing.
+
+use std::{io, process, thread};
+
+use crossbeam_channel::{Receiver, unbounded};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+/// What somebody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// Begins to listen for signals.
+pub(crate) fn listen() -> io::Result<Receiver<Request>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (sender, receiver) = unbounded();
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut stopping = false;
+        for signal in signals.forever() {
+            let request = if signal == SIGHUP { Request::Reload } else { Request::Stop };
+            if request == Request::Stop && stopping {
+                tracing::error!("second signal to stop: exiting at once");
+                process::exit(1);
+            }
+            stopping |= request == Request::Stop;
+            // Without a receiver the process is ending already.
+            let _ = sender.send(request);
+        }
+    })?;
+    Ok(receiver)
+}

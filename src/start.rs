@@ -1,0 +1,123 @@
+//! `start`: every step from a configuration to a server that listens, and back.
+//!
+//! Nothing is made before the machine has granted everything, and nothing in the data directory
+//! is touched before its lock is held.
+
+use std::{error::Error, fs, io, path::Path, process::ExitCode};
+
+use amaters_shards::{Reactors, settings::Settings};
+
+use crate::{
+    config::{Config, Source, template},
+    control::{Control, End},
+    cores::{Offer, Ranges},
+    directory::Directory,
+    logging,
+    pid_file::PidFile,
+    preflight, signals,
+};
+
+/// A reactor died: EX_SOFTWARE of sysexits.h.
+const EXIT_DIED: u8 = 70;
+
+/// What ends a start: one clear line.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Serves until a signal.
+pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> {
+    let generated = if generate { generate_config(source)? } else { None };
+    let config = source.load()?;
+    let level = logging::start(config.log_level, config.log_format);
+    tracing::info!("amaters-server {}", env!("CARGO_PKG_VERSION"));
+    if let Some(line) = generated {
+        tracing::info!("{line}");
+    }
+    serve(config, source, &level).or_else(|error| {
+        tracing::error!("{error}");
+        Ok(ExitCode::FAILURE)
+    })
+}
+
+fn serve(
+    config: Config,
+    source: &Source,
+    level: &logging::LevelHandle,
+) -> Result<ExitCode, Failure> {
+    let requests = signals::listen()?;
+    config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
+    preflight::check(cpus.len(), config.limits.connections_max)?;
+
+    let shards = u32::try_from(cpus.len())?;
+    let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
+    let pid_file = PidFile::write(&config)?;
+    let reactors = amaters_shards::start(settings(&config, &directory, cpus.clone()))?;
+    directory.has_served()?;
+    announce(&config, &directory, &reactors, &cpus);
+
+    let mut control = Control { running: config, source, level, reactors };
+    match control.serve(&requests) {
+        End::Asked => {
+            control.stop()?;
+            drop(pid_file);
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Died(why) => {
+            tracing::error!("the server ends at once: {why}");
+            drop(pid_file);
+            // Reactors that live are not asked: they would answer for a part of the keys.
+            std::process::exit(i32::from(EXIT_DIED))
+        }
+    }
+}
+
+fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Settings {
+    Settings {
+        bind_address: config.bind_address,
+        cpus,
+        partition: directory.superblock().partition(),
+        directory_id: directory.superblock().directory_id,
+        engine: config.engine.clone(),
+        memtable_bytes_max: config.memtable_bytes_max,
+        limits: config.limits.clone(),
+        connection_timeout: config.connection_timeout,
+        keepalive_interval: config.keepalive_interval,
+    }
+}
+
+/// The lines that say what runs. `Listening on` is the last: clients may connect.
+fn announce(config: &Config, directory: &Directory, reactors: &Reactors, cpus: &[usize]) {
+    let (dir, limits) = (config.data_dir.display(), &config.limits);
+    if directory.is_open_to_others() {
+        tracing::warn!("data directory {dir}: other users may look into it; mode 0700 is meant");
+    }
+    let share = limits.in_flight_bytes_max / cpus.len();
+    if share < limits.message_bytes_max {
+        tracing::warn!(
+            "limits.in_flight_bytes_max leaves {share} bytes for each reactor, less than \
+             limits.message_bytes_max = {}",
+            limits.message_bytes_max
+        );
+    }
+    let (shards, on) = (directory.superblock().shards, Ranges(cpus));
+    tracing::info!("data directory {dir}: {shards} shards; {} reactors on CPU {on}", cpus.len());
+    tracing::info!("Listening on {}", reactors.local_address());
+}
+
+/// Writes the default file unless there is one. Answers with a line for the log.
+fn generate_config(source: &Source) -> Result<Option<String>, Failure> {
+    let path = source.file.as_deref().expect("--generate-config always resolves to a path");
+    match write_new(path, &template::default_file()) {
+        Ok(()) => Ok(Some(format!("wrote the default configuration to {}", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(Some(format!("{} exists and was left as it is", path.display())))
+        }
+        Err(error) => Err(format!("cannot write {}: {error}", path.display()).into()),
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    use io::Write as _;
+    fs::File::create_new(path)?.write_all(text.as_bytes())
+}

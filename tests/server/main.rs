@@ -1,0 +1,9 @@
+//! The real program as a child process: what an operator does to it, and what it answers.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod commands;
+mod harness;
+mod life;
+mod refusals;
+mod reload;

@@ -1,0 +1,139 @@
+//! Starts that must not happen: one clear line, status 1, and nothing made on the way.
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
+
+use rustix::process::Signal;
+
+use crate::harness::{Folder, refusal};
+
+const START: &str = "start --config a.toml --bind 127.0.0.1:0";
+
+/// The refusal of a start with this configuration, which makes no data directory.
+fn refused(server: &str, more: &str) -> String {
+    let folder = Folder::new();
+    folder.config(server, more);
+    let text = refusal(folder.command(START));
+    assert!(!folder.path().join("data").exists(), "{text}");
+    assert!(!folder.path().join("pid").exists(), "{text}");
+    text
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let text = refused("max_conections = 3", "");
+    assert!(text.contains("server.max_conections (a.toml line 3)"), "{text}");
+    assert!(text.contains("did you mean server.max_connections?"), "{text}");
+}
+
+#[test]
+fn a_feature_that_is_missing_is_not_left_out_in_silence() {
+    let text = refused("", "[network]\ntls_enabled = true\ntls_cert = \"c\"\ntls_key = \"k\"");
+    assert!(text.contains("Configuration validation failed: network.tls_enabled"), "{text}");
+}
+
+#[test]
+fn a_configuration_file_that_is_missing_is_refused_by_name() {
+    let text = refusal(Folder::new().command("start --config nowhere.toml"));
+    assert!(text.contains("nowhere.toml"), "{text}");
+}
+
+#[test]
+fn cpus_that_the_process_may_not_use_are_refused() {
+    let text = refused("cores = \"0,1023\"", "");
+    assert!(text.contains("CPU 1023"), "{text}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let folder = Folder::new();
+    folder.config("", "");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = refusal(folder.command(&format!("start --config a.toml --bind {address}")));
+    assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
+    assert!(!folder.path().join("pid").exists());
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let folder = Folder::new();
+    folder.config("", "");
+    let text = refusal(folder.command("start --config a.toml --bind 192.0.2.1:7878"));
+    assert!(text.contains("cannot listen on 192.0.2.1:7878"), "{text}");
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_named() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    let text = refusal(folder.command("start --bind 127.0.0.1:0 --data-dir file/data"));
+    assert!(text.contains("file/data"), "{text}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_named() {
+    let folder = Folder::of_ordinary_user();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let text = refusal(folder.command("start --bind 127.0.0.1:0"));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(text.contains("data: Permission denied"), "{text}");
+}
+
+#[test]
+fn a_pid_file_that_was_asked_for_must_be_writable() {
+    let folder = Folder::new();
+    folder.write("a.toml", "[server]\npid_file = \"missing/pid\"\n");
+    let text = refusal(folder.command(START));
+    assert!(text.contains("server.pid_file") && text.contains("missing/pid"), "{text}");
+}
+
+#[test]
+fn too_little_locked_memory_is_explained() {
+    let folder = Folder::of_ordinary_user();
+    let text = refusal(folder.command_after("ulimit -l 64", "start --bind 127.0.0.1:0"));
+    for part in ["RLIMIT_MEMLOCK", "64 KiB", "ulimit -l", "LimitMEMLOCK="] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn too_few_open_files_are_explained() {
+    let folder = Folder::new();
+    let text = refusal(folder.command_after("ulimit -n 256", "start --bind 127.0.0.1:0"));
+    for part in ["server.max_connections = 1000", "RLIMIT_NOFILE", "256"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_damaged_superblock_or_a_lost_one_stops_the_start() {
+    let folder = Folder::new();
+    folder.config("", "");
+    let mut server = folder.serve();
+    server.signal(Signal::TERM);
+    server.end();
+    let path = folder.path().join("data/SUPERBLOCK");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[13] ^= 4;
+    fs::write(&path, &bytes).unwrap();
+    let text = refusal(folder.command(START));
+    assert!(text.contains("SUPERBLOCK is damaged"), "{text}");
+    fs::remove_file(&path).unwrap();
+    let text = refusal(folder.command(START));
+    assert!(text.contains("there is no SUPERBLOCK"), "{text}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn logs_that_went_elsewhere_stop_the_start() {
+    let folder = Folder::new();
+    folder.config("", "");
+    let mut server = folder.serve();
+    server.signal(Signal::TERM);
+    server.end();
+    folder.config("", "[storage.wal]\ndir = \"other\"");
+    let text = refusal(folder.command(START));
+    assert!(text.contains("storage.wal.dir"), "{text}");
+}
