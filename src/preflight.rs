@@ -25,8 +25,8 @@ pub(crate) enum PreflightError {
 
 /// Checks all for this many reactors and connections.
 pub(crate) fn check(reactors: usize, connections_max: usize) -> Result<(), PreflightError> {
-    uring::check()?;
     memory::check(reactors)?;
     files::check(connections_max, reactors)?;
+    uring::check()?;
     Ok(())
 }

@@ -27,6 +27,12 @@ pub(crate) enum UringError {
          allow io_uring_setup, io_uring_enter and io_uring_register"
     )]
     Forbidden,
+    #[error(
+        "io_uring gets no memory: the other processes of this user use up the limit on locked \
+         memory (RLIMIT_MEMLOCK). Raise it (`ulimit -l`, LimitMEMLOCK= of the systemd unit); \
+         where a server has just ended, try again in a moment"
+    )]
+    NoMemory,
     #[error("io_uring cannot be set up: {0}")]
     Other(Errno),
 }
@@ -49,6 +55,7 @@ fn explain(error: Errno, sysctl: &str) -> UringError {
         (Errno::NOSYS, _) => UringError::Missing,
         (Errno::PERM | Errno::ACCESS, "" | "0") => UringError::Forbidden,
         (Errno::PERM | Errno::ACCESS, disabled) => UringError::Disabled(disabled.to_owned()),
+        (Errno::NOMEM, _) => UringError::NoMemory,
         (error, _) => UringError::Other(error),
     }
 }
@@ -63,7 +70,8 @@ mod tests {
         assert_eq!(explain(Errno::PERM, "2\n"), UringError::Disabled("2".into()));
         assert_eq!(explain(Errno::PERM, "0\n"), UringError::Forbidden);
         assert_eq!(explain(Errno::PERM, ""), UringError::Forbidden);
-        assert_eq!(explain(Errno::NOMEM, "0\n"), UringError::Other(Errno::NOMEM));
+        assert_eq!(explain(Errno::NOMEM, "0\n"), UringError::NoMemory);
+        assert_eq!(explain(Errno::MFILE, "0\n"), UringError::Other(Errno::MFILE));
         assert!(explain(Errno::PERM, "2").to_string().contains("kernel.io_uring_disabled is 2"));
     }
 }
