@@ -1,4 +1,9 @@
 //! The engine as a whole: over the simulated disk, where everything may fail, and over the real one.
 
+mod cost;
 mod crash;
+mod damage;
+mod faults;
 mod machine;
+mod real;
+mod sharing;

@@ -142,7 +142,8 @@ struct File {
 
 #[derive(Clone)]
 enum Change {
-    Sector(usize, Vec<u8>),
+    /// Position in the file, the bytes of the whole write, and where in them the sector begins.
+    Sector(usize, Rc<[u8]>, usize),
     Length(usize),
 }
 
@@ -215,14 +216,14 @@ impl World {
         assert!(bytes.len().is_multiple_of(super::BLOCK_BYTES), "unaligned length {}", bytes.len());
         let fate = self.begin_call()?;
         let room = self.room(file);
-        let sectors = bytes.chunks(SECTOR_BYTES).enumerate();
-        for (at, sector) in sectors.map(|(index, sector)| (position + index * SECTOR_BYTES, sector))
-        {
-            if at + sector.len() > room {
+        let bytes: Rc<[u8]> = Rc::from(bytes);
+        for start in (0..bytes.len()).step_by(SECTOR_BYTES) {
+            let at = position + start;
+            if at + SECTOR_BYTES > room {
                 return Err(DiskError::NoSpace);
             }
             if matches!(fate, Fate::Well) || self.dice.one_in(2) {
-                self.files[file].change(Change::Sector(at, sector.to_vec()));
+                self.files[file].change(Change::Sector(at, Rc::clone(&bytes), start));
             }
         }
         match fate {
@@ -322,12 +323,12 @@ impl Change {
     fn apply(&self, content: &mut Vec<u8>) {
         match self {
             Self::Length(length) => content.resize(*length, 0),
-            Self::Sector(position, bytes) => {
-                let end = position + bytes.len();
+            Self::Sector(position, bytes, start) => {
+                let end = position + SECTOR_BYTES;
                 if content.len() < end {
                     content.resize(end, 0);
                 }
-                content[*position..end].copy_from_slice(bytes);
+                content[*position..end].copy_from_slice(&bytes[*start..start + SECTOR_BYTES]);
             }
         }
     }

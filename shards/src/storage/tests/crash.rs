@@ -305,10 +305,10 @@ impl Story {
             1..=2 => 20_000,
             3..=5 => 5000,
             6 => 0,
-            _ => 8 + self.dice.below(100),
+            _ => 8 + self.dice.below(100) as usize,
         };
-        let data: Vec<u8> =
-            self.values.to_le_bytes().into_iter().cycle().take(length as usize).collect();
+        let mut data = self.values.to_le_bytes().repeat(length / 8 + 1);
+        data.truncate(length);
         let meta = Meta { size: self.values, created_at: -1, ..Meta::default() };
         Value { data: Bytes::from(data), meta }
     }
@@ -316,15 +316,15 @@ impl Story {
 
 #[test]
 fn storage_survives_crashes_with_sync_always() {
-    with_seeds(150, |seed| Story::new(seed, SyncMode::Always).tell());
+    with_seeds(200, |seed| Story::new(seed, SyncMode::Always).tell());
 }
 
 #[test]
 fn storage_survives_crashes_with_sync_interval() {
-    with_seeds(100, |seed| Story::new(seed, SyncMode::Interval(INTERVAL)).tell());
+    with_seeds(150, |seed| Story::new(seed, SyncMode::Interval(INTERVAL)).tell());
 }
 
 #[test]
 fn storage_survives_crashes_with_sync_none() {
-    with_seeds(100, |seed| Story::new(seed, SyncMode::None).tell());
+    with_seeds(150, |seed| Story::new(seed, SyncMode::None).tell());
 }

@@ -72,15 +72,20 @@ impl Reader {
         let mut tail = Tail::default();
         let mut position = start;
         while position < self.size {
+            let block_end = (position + 1).next_multiple_of(BLOCK_BYTES as u64).min(self.size);
+            if self.bytes(position, block_end - position).await?.iter().all(|byte| *byte == 0) {
+                position = block_end;
+                continue;
+            }
             let length = (self.size - position).min(ALIGNMENT);
             if self.bytes(position, length).await?.iter().any(|byte| *byte != 0) {
                 tail.bytes = position + length - start;
-                // Each record between takes at least a head: sequences further away cannot be of this file.
-                let sequences = sequence + 1..=sequence + (position - start) / HEAD_BYTES as u64;
-                let head = self.head_within(position, sequences).await?;
-                if head.is_some_and(|head| head.synced_up_to > start) {
-                    tail.hole_seen_from = tail.hole_seen_from.or(Some(position));
-                }
+            }
+            // Each record between takes at least a head: sequences further away cannot be of this file.
+            let sequences = sequence + 1..=sequence + (position - start) / HEAD_BYTES as u64;
+            let head = self.head_within(position, sequences).await?;
+            if head.is_some_and(|head| head.synced_up_to > start) {
+                tail.hole_seen_from = tail.hole_seen_from.or(Some(position));
             }
             position += ALIGNMENT;
         }

@@ -1,0 +1,99 @@
+//! The same engine over the disk of this machine, inside a glommio executor.
+
+use std::{path::Path, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use glommio::{LocalExecutorBuilder, Placement};
+
+use super::machine::{ALL, value};
+use crate::{
+    settings::SyncMode,
+    storage::{
+        EngineOptions, Meta, Options, Shard, Value,
+        disk::glommio::{GlommioClock, GlommioDisk},
+    },
+};
+
+async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
+    let engine =
+        EngineOptions::Lsm { dir: dir.join("wal/shard-0000"), segment_bytes: 8 << 20, sync };
+    let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1 << 30, engine };
+    let opened = Shard::open(Rc::new(GlommioDisk), Rc::new(GlommioClock::new()), options).await;
+    let (shard, recovery) = opened.unwrap();
+    let looping = shard.clone();
+    (shard, glommio::spawn_local(async move { looping.run().await }), recovery.records)
+}
+
+fn on_a_reactor<F: Future<Output = ()> + 'static>(story: impl FnOnce() -> F + Send + 'static) {
+    LocalExecutorBuilder::new(Placement::Unbound)
+        .spawn(move || async move { story().await })
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+#[test]
+fn storage_comes_back_from_the_disk_of_this_machine() {
+    for sync in [SyncMode::Always, SyncMode::Interval(Duration::from_millis(5)), SyncMode::None] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        on_a_reactor(move || async move {
+            let (shard, looping, records) = open(&path, sync).await;
+            assert_eq!(records, 0);
+            shard.set("c", b"empty", value("")).unwrap().await.unwrap();
+            let large = Bytes::from(
+                (0..16 << 20).map(|index: u32| (index % 251) as u8).collect::<Vec<_>>(),
+            );
+            let large = Value { data: large, meta: Meta { created_at: -7, ..Meta::default() } };
+            shard.set("c", b"large", large.clone()).unwrap().await.unwrap();
+            let mut tickets = Vec::new();
+            for key in 0..2000u32 {
+                tickets.push(shard.set("s", &key.to_be_bytes(), value(key.to_le_bytes())).unwrap());
+                if key % 100 == 0 {
+                    tickets.pop().unwrap().await.unwrap();
+                }
+            }
+            for ticket in tickets {
+                ticket.await.unwrap();
+            }
+            if let SyncMode::Interval(interval) = sync {
+                glommio::timer::sleep(interval * 4).await;
+                assert!(shard.stats().syncs > 0);
+            }
+            let (found, ticket) = shard.delete("s", &7u32.to_be_bytes()).unwrap();
+            assert!(found);
+            ticket.await.unwrap();
+            shard.close().await;
+            looping.await;
+            assert_eq!(shard.stats().poisoned, None);
+            assert!(shard.stats().segments > 1, "a value longer than a segment has its own");
+
+            for _ in 0..2 {
+                let (shard, looping, records) = open(&path, sync).await;
+                assert_eq!(records, 2003);
+                assert_eq!(shard.get("c", b"empty").unwrap(), Some(value("")));
+                assert_eq!(shard.get("c", b"large").unwrap(), Some(large.clone()));
+                assert_eq!(shard.get("s", &7u32.to_be_bytes()).unwrap(), None);
+                let rows = shard.scan("s", b"", None, ALL).unwrap().rows;
+                assert_eq!(rows.len(), 1999);
+                assert_eq!(rows[100].1, value(101u32.to_le_bytes()));
+                shard.close().await;
+                looping.await;
+            }
+        });
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_absolute_is_refused() {
+    on_a_reactor(|| async {
+        let engine = EngineOptions::Lsm {
+            dir: "relative".into(),
+            segment_bytes: 1 << 20,
+            sync: SyncMode::Always,
+        };
+        let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1, engine };
+        let opened = Shard::open(Rc::new(GlommioDisk), Rc::new(GlommioClock::new()), options).await;
+        assert!(opened.is_err_and(|error| error.to_string().contains("absolute")));
+    });
+}
