@@ -23,10 +23,11 @@ pub(crate) enum PreflightError {
     Files(#[from] FilesError),
 }
 
-/// Checks all for this many reactors and connections.
-pub(crate) fn check(reactors: usize, connections_max: usize) -> Result<(), PreflightError> {
-    memory::check(reactors)?;
+/// Checks all for this many reactors and connections. Answers with the bytes of I/O memory that each
+/// reactor may register.
+pub(crate) fn check(reactors: usize, connections_max: usize) -> Result<usize, PreflightError> {
+    let io_memory_bytes = memory::check(reactors)?;
     files::check(connections_max, reactors)?;
     uring::check()?;
-    Ok(())
+    Ok(io_memory_bytes)
 }

@@ -5,7 +5,7 @@
 
 use std::{error::Error, fs, io, path::Path, process::ExitCode};
 
-use amaters_shards::{Reactors, settings::Settings};
+use amaters_shards::{IO_MEMORY_BYTES, Reactors, settings::Settings};
 
 use crate::{
     config::{Config, Source, template},
@@ -46,12 +46,13 @@ fn serve(
     let requests = signals::listen()?;
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
-    preflight::check(cpus.len(), config.limits.connections_max)?;
+    let io_memory_bytes = preflight::check(cpus.len(), config.limits.connections_max)?;
 
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
     let pid_file = PidFile::write(&config)?;
-    let reactors = amaters_shards::start(settings(&config, &directory, cpus.clone()))?;
+    let settings = Settings { io_memory_bytes, ..settings(&config, &directory, cpus.clone()) };
+    let reactors = amaters_shards::start(settings)?;
     directory.has_served()?;
     announce(&config, &directory, &reactors, &cpus);
 
@@ -76,6 +77,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
     Settings {
         bind_address: config.bind_address,
         cpus,
+        io_memory_bytes: IO_MEMORY_BYTES,
         partition: directory.superblock().partition(),
         directory_id: directory.superblock().directory_id,
         engine: config.engine.clone(),

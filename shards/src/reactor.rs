@@ -72,7 +72,7 @@ pub enum Report {
     Stopped(Result<(), String>),
 }
 
-/// Memory that an executor registers for I/O, three times over (measured); counts against
+/// Memory that an executor should register for I/O, three times over (measured); counts against
 /// RLIMIT_MEMLOCK. Log writes take their buffers from it while it lasts.
 pub const IO_MEMORY_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of a ring's submission queue.
@@ -87,7 +87,7 @@ pub fn run(seed: Seed) {
     let cpu = seed.settings.cpus[seed.index];
     let reports = seed.reports.clone();
     let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu))
-        .io_memory(IO_MEMORY_BYTES)
+        .io_memory(seed.settings.io_memory_bytes)
         .ring_depth(RING_DEPTH)
         .name("reactor")
         .make();

@@ -11,6 +11,8 @@ pub struct Settings {
     pub bind_address: SocketAddr,
     /// One reactor for each of these CPUs, pinned to it. Never empty.
     pub cpus: Vec<usize>,
+    /// Memory that each reactor registers for I/O; counts three times against RLIMIT_MEMLOCK.
+    pub io_memory_bytes: usize,
     /// How keys are spread over shards; from the superblock.
     pub partition: Partition,
     /// Random identity of the data directory, bound into every log checksum; from the superblock.

@@ -1,8 +1,8 @@
 //! How much memory the reactors may lock (RLIMIT_MEMLOCK).
 //!
 //! ```text
-//! least = max(512 KiB, reactors × 3 rings)     less is refused here
-//! all   = reactors × 3 × (ring + I/O memory)   less is noted: buffers are not registered
+//! least = max(512 KiB, reactors × 3 × (ring + 64 KiB))     less is refused here
+//! all   = reactors × 3 × (ring + I/O memory)               less is noted: buffers are not registered
 //! ```
 //!
 //! Measured: under 512 KiB a reactor does not begin, whoever runs it. Beyond that the limit is one
@@ -23,6 +23,8 @@ const FLOOR_BYTES: u64 = 512 * 1024;
 const RINGS: u64 = 3;
 /// One ring: 1024 submissions of 64 bytes, 2048 completions of 16 bytes, an index and a header.
 const RING_BYTES: u64 = 108 * 1024;
+/// I/O memory with which a reactor begins; more is taken from the heap as needed.
+const IO_MEMORY_BYTES_MIN: usize = 64 * 1024;
 /// CAP_IPC_LOCK's bit in the capability sets of `/proc/self/status`.
 const CAP_IPC_LOCK: u64 = 14;
 
@@ -48,7 +50,10 @@ enum Verdict {
 }
 
 /// Raises the soft limit to the hard one if need be, and judges what there is then.
-pub(crate) fn check(reactors: usize) -> Result<(), MemoryError> {
+///
+/// Answers with the bytes of I/O memory that each reactor may register. Where not all can register
+/// all of it, each takes the least: what one took too much would be missing for another's rings.
+pub(crate) fn check(reactors: usize) -> Result<usize, MemoryError> {
     let exempt = has_ipc_lock(&fs::read_to_string("/proc/self/status").unwrap_or_default());
     let Rlimit { current, maximum } = getrlimit(Resource::Memlock);
     if judge(current, reactors, exempt) != Verdict::Enough {
@@ -58,7 +63,7 @@ pub(crate) fn check(reactors: usize) -> Result<(), MemoryError> {
     let limit = getrlimit(Resource::Memlock).current;
     let kib = limit.unwrap_or(u64::MAX) / 1024;
     match judge(limit, reactors, exempt) {
-        Verdict::Enough => Ok(()),
+        Verdict::Enough => Ok(IO_MEMORY_BYTES),
         Verdict::TooLow => Err(MemoryError { limit: limit.unwrap_or(u64::MAX), reactors }),
         Verdict::Unregistered => {
             tracing::info!(
@@ -67,14 +72,14 @@ pub(crate) fn check(reactors: usize) -> Result<(), MemoryError> {
                  some CPU (`ulimit -l`, LimitMEMLOCK= of the systemd unit)",
                 all_bytes(reactors) / 1024
             );
-            Ok(())
+            Ok(IO_MEMORY_BYTES_MIN)
         }
     }
 }
 
 /// Less, and some reactor does not begin.
 fn least_bytes(reactors: usize) -> u64 {
-    FLOOR_BYTES.max(RINGS * RING_BYTES * reactors as u64)
+    FLOOR_BYTES.max(RINGS * (RING_BYTES + IO_MEMORY_BYTES_MIN as u64) * reactors as u64)
 }
 
 /// With this, all reactors register all their buffers.
@@ -113,8 +118,9 @@ mod tests {
         assert_eq!(judge(kib(511), 1, false), Verdict::TooLow);
         assert_eq!(judge(kib(511), 1, true), Verdict::TooLow);
         assert_eq!(judge(kib(512), 64, true), Verdict::Enough);
-        assert_eq!(judge(kib(512), 1, false), Verdict::Unregistered);
-        assert_eq!(judge(kib(512), 2, false), Verdict::TooLow);
+        assert_eq!(judge(kib(515), 1, false), Verdict::TooLow);
+        assert_eq!(judge(kib(516), 1, false), Verdict::Unregistered);
+        assert_eq!(judge(kib(516), 2, false), Verdict::TooLow);
         assert_eq!(judge(kib(8192), 2, false), Verdict::Unregistered);
         assert_eq!(judge(Some(all_bytes(2)), 2, false), Verdict::Enough);
     }
@@ -122,7 +128,7 @@ mod tests {
     #[test]
     fn the_refusal_names_limit_need_and_remedy() {
         let text = MemoryError { limit: 65_536, reactors: 2 }.to_string();
-        for part in ["RLIMIT_MEMLOCK", "64 KiB", "2 reactors", "648 KiB", "LimitMEMLOCK="] {
+        for part in ["RLIMIT_MEMLOCK", "64 KiB", "2 reactors", "1032 KiB", "LimitMEMLOCK="] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -12,12 +12,15 @@ use super::{
     wal::Operation,
 };
 
+/// What a transaction wrote to one collection: the newest value of each key, none if deleted.
+pub(super) type CollectionWrites = (Rc<str>, BTreeMap<Key, Option<Value>>);
+
 /// The view of a transaction: everything staged before it, and over that its own writes.
 ///
 /// Its own writes touch nothing of the shard until it ends well; a closure that fails or panics leaves no trace.
 pub struct Transaction<'a> {
     state: &'a State,
-    own: Vec<(Rc<str>, BTreeMap<Key, Option<Value>>)>,
+    own: Vec<CollectionWrites>,
     /// Bytes by which the entries grow, less than zero if they shrink.
     growth: i64,
     operation_bytes: usize,
@@ -75,7 +78,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// What it wrote, one change for each key, and the bytes they take in the log.
-    pub(super) fn into_drafts(self) -> Vec<(Rc<str>, BTreeMap<Key, Option<Value>>)> {
+    pub(super) fn into_drafts(self) -> Vec<CollectionWrites> {
         self.own
     }
 
@@ -118,9 +121,7 @@ impl<'a> Transaction<'a> {
 }
 
 /// All changes of a transaction in the form that the state stages.
-pub(super) fn drafts(
-    own: &mut [(Rc<str>, BTreeMap<Key, Option<Value>>)],
-) -> impl Iterator<Item = (&str, Draft)> {
+pub(super) fn drafts(own: &mut [CollectionWrites]) -> impl Iterator<Item = (&str, Draft)> {
     own.iter_mut().flat_map(|(name, own)| {
         let name: &str = name;
         std::mem::take(own).into_iter().map(move |draft| (name, draft))
