@@ -1,0 +1,3 @@
+//! Command line of the hostile client.
+
+fn main() {}
