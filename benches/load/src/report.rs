@@ -69,9 +69,8 @@ impl Report {
 
 /// One nanosecond to ten minutes, to a hundredth.
 fn histogram() -> Histogram<u64> {
-    let mut histogram = Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits are fine"));
-    histogram.auto(true);
-    histogram
+    Histogram::new_with_bounds(1, 600_000_000_000, 2)
+        .unwrap_or_else(|error| unreachable!("the bounds are fine: {error}"))
 }
 
 impl fmt::Display for Report {

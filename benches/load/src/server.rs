@@ -18,6 +18,17 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// How long to stop when asked to.
 const STOP_MAX: Duration = Duration::from_secs(40);
 
+/// How Redis keeps what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisLog {
+    /// In memory alone.
+    None,
+    /// Synced each second.
+    EverySecond,
+    /// Synced before each answer.
+    Always,
+}
+
 /// A server that listens.
 #[derive(Debug)]
 pub struct Server {
@@ -45,13 +56,9 @@ impl Server {
         let config_file = folder.path().join("config.toml");
         fs::write(&config_file, config)?;
         let data = folder.path().join("data");
-        let cores = core.unwrap_or(0).to_string();
-        let mut args = vec!["start", "--bind", "127.0.0.1:0"];
         let (data, config_file) = (text(&data), text(&config_file));
-        args.extend(["--data-dir", &data, "--config", &config_file]);
-        if core.is_some() {
-            args.extend(["--cores", &cores]);
-        }
+        let args =
+            ["start", "--bind", "127.0.0.1:0", "--data-dir", &data, "--config", &config_file];
         let log = folder.path().join("log");
         let _ = fs::remove_file(&log);
         let mut process = Process::spawn(program, &args, core, &log)?;
@@ -59,30 +66,18 @@ impl Server {
         Ok(Self { address, process, folder })
     }
 
-    /// Starts Redis; `durable` syncs its log before each answer.
-    pub fn redis(core: usize, durable: bool) -> io::Result<Self> {
+    /// Starts Redis.
+    pub fn redis(core: usize, log: RedisLog) -> io::Result<Self> {
         let folder = data_folder()?;
         let port = free_port()?.to_string();
-        let append = if durable { "yes" } else { "no" };
         let data = text(folder.path());
-        let args = [
-            "--port",
-            &port,
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--io-threads",
-            "1",
-            "--appendonly",
-            append,
-            "--appendfsync",
-            "always",
-            "--dir",
-            &data,
-            "--auto-aof-rewrite-percentage",
-            "0",
-        ];
+        let mut args = vec!["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir", &data];
+        args.extend(["--io-threads", "1", "--auto-aof-rewrite-percentage", "0"]);
+        args.extend(match log {
+            RedisLog::None => ["--appendonly", "no", "--appendfsync", "no"],
+            RedisLog::EverySecond => ["--appendonly", "yes", "--appendfsync", "everysec"],
+            RedisLog::Always => ["--appendonly", "yes", "--appendfsync", "always"],
+        });
         Self::peer("redis-server", &args, &[], core, &port, folder)
     }
 
@@ -162,6 +157,24 @@ impl Server {
         self.folder.path()
     }
 
+    /// Allocations and bytes that our server has asked for so far, if it was built to count them
+    /// (feature `count-allocations`): it logs both when it receives SIGUSR1.
+    pub fn allocations(&mut self) -> io::Result<Allocations> {
+        let before = self.process.log().lines().filter_map(allocations_in).count();
+        self.process.signal(Signal::USR1)?;
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let log = self.process.log();
+            if let Some(found) = log.lines().filter_map(allocations_in).nth(before) {
+                return Ok(found);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other("the server does not count its allocations"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Asks it to stop, and kills it if it does not. Gives the folder back.
     pub fn stop(mut self) -> io::Result<TempDir> {
         self.process.signal(Signal::TERM)?;
@@ -189,6 +202,24 @@ fn listening_on(line: &str) -> Option<SocketAddr> {
     address.parse().ok()
 }
 
+/// What a counting server has asked its allocator for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocations {
+    /// Calls.
+    pub count: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// The figures in a line like `… allocations 12 bytes 3456`.
+fn allocations_in(line: &str) -> Option<Allocations> {
+    let (_, rest) = line.split_once("allocations ")?;
+    let mut words = rest.split_whitespace();
+    let count = words.next()?.parse().ok()?;
+    let bytes = words.nth(1)?.parse().ok()?;
+    Some(Allocations { count, bytes })
+}
+
 /// A folder on a disk that syncs in earnest; the folder for temporary files may be in memory, so
 /// `AMATERS_BENCH_DIR` names a better one.
 pub fn data_folder() -> io::Result<TempDir> {
@@ -210,5 +241,7 @@ mod tests {
         let line = "2024-01-01T00:00:00Z  INFO amaters: Listening on 127.0.0.1:4567 with 2 cores";
         assert_eq!(listening_on(line), Some(([127, 0, 0, 1], 4567).into()));
         assert_eq!(listening_on("Listening on \u{1b}[3m"), None);
+        let line = "2024-01-01T00:00:00Z  INFO allocations 12 bytes 3456";
+        assert_eq!(allocations_in(line), Some(Allocations { count: 12, bytes: 3456 }));
     }
 }
