@@ -25,8 +25,8 @@ use crate::{
 const READ_BYTES: usize = 256 * 1024;
 /// Longest sleep, so that ends of intervals are seen.
 const SLEEP_MAX: Duration = Duration::from_millis(5);
-/// Below this, waiting spins: a sleep is late by more.
-const SPIN_BELOW: Duration = Duration::from_millis(2);
+/// The last of a wait is spun: sleeps end at whole milliseconds, and late.
+const SPIN: Duration = Duration::from_millis(1);
 /// How long a server may take to say its first word.
 const OPENING_MAX: Duration = Duration::from_secs(10);
 /// How long without any answer before a run is given up.
@@ -232,8 +232,8 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
             let now = self.now_ns();
             if since_ns > now {
                 self.flush_touched(&touched)?;
-                let wait = Duration::from_nanos(since_ns - now);
-                return Ok(if wait < SPIN_BELOW { Duration::ZERO } else { wait.min(SLEEP_MAX) });
+                let sleep = Duration::from_nanos(since_ns - now).saturating_sub(SPIN);
+                return Ok(Duration::from_millis(sleep.as_millis() as u64).min(SLEEP_MAX));
             }
             *due += 1;
             let Some(request) = (self.next)() else {

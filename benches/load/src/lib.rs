@@ -5,10 +5,14 @@
 //! - `script`: requests, encoded once, and what their answers must be.
 //! - `drive`, `report`: the event loop and what it found out.
 //! - `target`: the kinds of server that it can talk to.
+//! - `hostile`, `watch`: a client that means harm, and what it looks like to others.
+//! - `connections`, `soak`: many connections, and everything at once.
 //! - `process`, `server`: our server and its peers, started and watched.
 
+pub mod connections;
 pub mod drive;
 pub mod frames;
+pub mod hostile;
 pub mod hpack;
 pub mod http2;
 pub mod outbox;
@@ -17,5 +21,7 @@ pub mod report;
 pub mod resp;
 pub mod script;
 pub mod server;
+pub mod soak;
 pub mod target;
+pub mod watch;
 pub mod wire;

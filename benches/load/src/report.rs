@@ -46,6 +46,19 @@ impl Report {
         *self.failures.entry(what).or_default() += 1;
     }
 
+    /// Takes in another interval.
+    pub fn add(&mut self, other: &Self) {
+        self.elapsed += other.elapsed;
+        self.answered += other.answered;
+        self.unfinished += other.unfinished;
+        self.value_bytes += other.value_bytes;
+        for (what, count) in &other.failures {
+            *self.failures.entry(what.clone()).or_default() += count;
+        }
+        // Both have the same bounds.
+        let _ = self.latency.add(&other.latency);
+    }
+
     /// Bad answers.
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()

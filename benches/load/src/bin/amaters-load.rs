@@ -1,11 +1,13 @@
 //! Command line of the load generator.
 
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use amaters_load::{
+    connections,
     drive::{Arrival, Load},
     process,
     script::{KeySet, Mix},
+    soak,
     target::{Target, Work},
 };
 use clap::{Args, Parser, Subcommand};
@@ -24,6 +26,39 @@ struct Cli {
 enum Command {
     /// Gets, sets or both, in a closed loop or at a fixed rate.
     Run(Run),
+    /// Opens idle connections and says what each costs the server.
+    Idle {
+        /// Where the server listens.
+        address: SocketAddr,
+        /// Its process id.
+        #[arg(long)]
+        pid: u32,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
+    /// Opens and closes connections and says what they leave behind.
+    Churn {
+        /// Where the server listens.
+        address: SocketAddr,
+        /// Its process id.
+        #[arg(long)]
+        pid: u32,
+        /// How many in all.
+        #[arg(long, default_value_t = 1_000_000)]
+        connections: usize,
+        /// How many at once.
+        #[arg(long, default_value_t = 100)]
+        at_once: usize,
+    },
+    /// Starts a server and does everything to it at once.
+    Soak {
+        /// The server.
+        program: PathBuf,
+        /// How long.
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+    },
 }
 
 #[derive(Args)]
@@ -64,6 +99,25 @@ fn main() -> ExitCode {
     let pinned = cli.core.map_or(Ok(()), process::pin);
     let done = pinned.and_then(|()| match &cli.command {
         Command::Run(run) => run.run(),
+        Command::Idle { address, pid, connections } => {
+            connections::idle(*address, *pid, *connections).map(|idle| {
+                println!("{idle:?}: {:.1} KiB each", idle.bytes_each() / 1024.0);
+            })
+        }
+        Command::Churn { address, pid, connections, at_once } => {
+            connections::churn(*address, *pid, *connections, *at_once, |count, bytes| {
+                println!("{count:>9} connections, {:>8} KiB resident", bytes / 1024);
+            })
+        }
+        Command::Soak { program, minutes } => {
+            let duration = Duration::from_secs_f64(minutes * 60.0);
+            soak::soak(program, duration, |line| println!("{line}")).map(|soaked| {
+                println!("quiet: {}", soaked.quiet);
+                println!("attacked: {}", soaked.attacked);
+                println!("longest gap: {:?}", soaked.gap_max);
+                println!("resident bytes, early and late: {:?}", soaked.resident_bytes);
+            })
+        }
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
