@@ -1,0 +1,151 @@
+//! Command line of the load generator.
+
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use amaters_load::{
+    connections,
+    drive::{Arrival, Load},
+    process,
+    script::{KeySet, Mix},
+    soak,
+    target::{Target, Work},
+};
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Loads a server and says what came of it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Core of the generator; the server should have another.
+    #[arg(long, global = true)]
+    core: Option<usize>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Gets, sets or both, in a closed loop or at a fixed rate.
+    Run(Run),
+    /// Opens idle connections and says what each costs the server.
+    Idle {
+        /// Where the server listens.
+        address: SocketAddr,
+        /// Its process id.
+        #[arg(long)]
+        pid: u32,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+    },
+    /// Opens and closes connections and says what they leave behind.
+    Churn {
+        /// Where the server listens.
+        address: SocketAddr,
+        /// Its process id.
+        #[arg(long)]
+        pid: u32,
+        /// How many in all.
+        #[arg(long, default_value_t = 1_000_000)]
+        connections: usize,
+        /// How many at once.
+        #[arg(long, default_value_t = 100)]
+        at_once: usize,
+    },
+    /// Starts a server and does everything to it at once.
+    Soak {
+        /// The server.
+        program: PathBuf,
+        /// How long.
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Where the server listens.
+    address: SocketAddr,
+    /// What it speaks.
+    #[arg(long, value_enum, default_value = "amaters")]
+    target: Target,
+    /// Share of requests that read.
+    #[arg(long, default_value_t = 1.0)]
+    reads: f64,
+    /// Connections.
+    #[arg(long, short, default_value_t = 8)]
+    connections: usize,
+    /// Requests on their way on each connection.
+    #[arg(long, short = 'm', default_value_t = 32)]
+    depth: usize,
+    /// Requests a second; without it, as many as are answered.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Bytes of each value.
+    #[arg(long, default_value_t = 100)]
+    value_bytes: usize,
+    /// Keys; by default as many as make 64 MiB, at most 100,000.
+    #[arg(long)]
+    keys: Option<u32>,
+    /// Measured time.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Take it that the keys are there.
+    #[arg(long)]
+    filled: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let pinned = cli.core.map_or(Ok(()), process::pin);
+    let done = pinned.and_then(|()| match &cli.command {
+        Command::Run(run) => run.run(),
+        Command::Idle { address, pid, connections } => {
+            connections::idle(*address, *pid, *connections).map(|idle| {
+                println!("{idle:?}: {:.1} KiB each", idle.bytes_each() / 1024.0);
+            })
+        }
+        Command::Churn { address, pid, connections, at_once } => {
+            connections::churn(*address, *pid, *connections, *at_once, |count, bytes| {
+                println!("{count:>9} connections, {:>8} KiB resident", bytes / 1024);
+            })
+        }
+        Command::Soak { program, minutes } => {
+            let duration = Duration::from_secs_f64(minutes * 60.0);
+            soak::soak(program, duration, |line| println!("{line}")).map(|soaked| {
+                println!("quiet: {}", soaked.quiet);
+                println!("attacked: {}", soaked.attacked);
+                println!("longest gap: {:?}", soaked.gap_max);
+                println!("resident bytes, early and late: {:?}", soaked.resident_bytes);
+            })
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("amaters-load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Run {
+    fn run(&self) -> io::Result<()> {
+        let mut keys = KeySet::of_values(self.value_bytes);
+        keys.keys_count = self.keys.unwrap_or(keys.keys_count);
+        let mix = match self.reads {
+            share if share >= 1.0 => Mix::Get,
+            share if share <= 0.0 => Mix::Set,
+            share => Mix::Mixed(share),
+        };
+        let mut load =
+            Load::closed(self.connections, self.depth, Duration::from_secs_f64(self.seconds));
+        if let Some(per_second) = self.rate {
+            load.arrival = Arrival::Open { per_second };
+        }
+        if !self.filled {
+            self.target.fill(self.address, keys)?;
+        }
+        println!("{}", self.target.measure(self.address, &Work { keys, mix, load }, |_| {})?);
+        Ok(())
+    }
+}

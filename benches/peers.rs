@@ -1,0 +1,346 @@
+//! Our server beside nghttpd, Redis and etcd: one core for the server, the other for the generator,
+//! rounds in turn, so that what changes on the machine changes for both.
+//!
+//! `cargo bench --bench peers -- [--short] [--rounds N] [--seconds S] [--only TEXT]`; how to read
+//! the table is in `docs/explanation/benchmarks.md`.
+
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use amaters_load::{
+    drive::{Load, Mark},
+    process::{self, Process},
+    report::Report,
+    script::{KeySet, Mix},
+    server::{RedisLog, Server},
+    target::{Target, Work},
+};
+use clap::Parser;
+
+/// The generator's core.
+const GENERATOR: usize = 0;
+/// The server's core.
+const SERVER: usize = 1;
+
+const KIB: usize = 1024;
+const MEMORY: &str = "[storage]\nengine = \"memory\"\n";
+const ALWAYS: &str = "[storage]\nengine = \"lsm\"\n[storage.wal]\nsync_mode = \"always\"\n";
+const INTERVAL: &str = "[storage]\nengine = \"lsm\"\n[storage.wal]\nsync_mode = \"interval\"\n";
+
+#[derive(Parser)]
+struct Cli {
+    /// One round of half a second: whether it runs, not how fast.
+    #[arg(long)]
+    short: bool,
+    /// Rounds of each row; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Measured seconds of each round.
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// Rows whose title has this text.
+    #[arg(long)]
+    only: Option<String>,
+    /// What `cargo bench` says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Peer {
+    Nghttpd,
+    Redis(RedisLog),
+    Etcd,
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nghttpd => "nghttpd",
+            Self::Redis(_) => "redis",
+            Self::Etcd => "etcd",
+        }
+    }
+
+    fn target(self) -> Target {
+        match self {
+            Self::Nghttpd => Target::Nghttpd,
+            Self::Redis(_) => Target::Redis,
+            Self::Etcd => Target::Etcd,
+        }
+    }
+
+    fn start(self, value_bytes: usize) -> io::Result<Server> {
+        match self {
+            Self::Nghttpd => Server::nghttpd(SERVER, &[value_bytes]),
+            Self::Redis(log) => Server::redis(SERVER, log),
+            Self::Etcd => Server::etcd(SERVER),
+        }
+    }
+}
+
+/// One question: how do we compare in this shape of load?
+struct Row {
+    title: &'static str,
+    config: &'static str,
+    peer: Peer,
+    value_bytes: usize,
+    mix: Mix,
+    connections: usize,
+    depth: usize,
+    /// Least ratio that we want.
+    aim: Option<f64>,
+}
+
+const fn row(
+    title: &'static str,
+    config: &'static str,
+    peer: Peer,
+    value_bytes: usize,
+    mix: Mix,
+    (connections, depth): (usize, usize),
+    aim: Option<f64>,
+) -> Row {
+    Row { title, config, peer, value_bytes, mix, connections, depth, aim }
+}
+
+const REDIS: Peer = Peer::Redis(RedisLog::None);
+const LARGE: (usize, usize) = (8, 4);
+
+const ROWS: &[Row] = &[
+    row("GET 100 B, 8x32", MEMORY, Peer::Nghttpd, 100, Mix::Get, (8, 32), Some(0.5)),
+    row("GET 100 B, 8x32", MEMORY, REDIS, 100, Mix::Get, (8, 32), None),
+    row("GET 100 B, 64x1", MEMORY, REDIS, 100, Mix::Get, (64, 1), Some(0.9)),
+    row("GET 100 B, 64x1", MEMORY, Peer::Nghttpd, 100, Mix::Get, (64, 1), None),
+    row("SET 100 B, 8x32", MEMORY, REDIS, 100, Mix::Set, (8, 32), None),
+    row("SET 100 B, 64x1", MEMORY, REDIS, 100, Mix::Set, (64, 1), None),
+    row("GET 64 KiB, 8x4", MEMORY, REDIS, 64 * KIB, Mix::Get, LARGE, Some(0.8)),
+    row("GET 64 KiB, 8x4", MEMORY, Peer::Nghttpd, 64 * KIB, Mix::Get, LARGE, None),
+    row("SET 64 KiB, 8x4", MEMORY, REDIS, 64 * KIB, Mix::Set, LARGE, None),
+    row("GET 512 KiB, 8x4", MEMORY, REDIS, 512 * KIB, Mix::Get, LARGE, None),
+    row("GET 512 KiB, 8x4", MEMORY, Peer::Nghttpd, 512 * KIB, Mix::Get, LARGE, None),
+    row("SET 512 KiB, 8x4", MEMORY, REDIS, 512 * KIB, Mix::Set, LARGE, None),
+    row("GET 100 B, 8x32, lsm", INTERVAL, Peer::Nghttpd, 100, Mix::Get, (8, 32), None),
+    row(
+        "SET 100 B, 8x32, interval",
+        INTERVAL,
+        Peer::Redis(RedisLog::EverySecond),
+        100,
+        Mix::Set,
+        (8, 32),
+        None,
+    ),
+    row("SET 100 B, 8x32, durable", ALWAYS, Peer::Etcd, 100, Mix::Set, (8, 32), Some(3.0)),
+    row(
+        "SET 100 B, 8x32, durable",
+        ALWAYS,
+        Peer::Redis(RedisLog::Always),
+        100,
+        Mix::Set,
+        (8, 32),
+        None,
+    ),
+];
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> io::Result<()> {
+    process::pin(GENERATOR)?;
+    let _awake = [Process::spinner(GENERATOR)?, Process::spinner(SERVER)?];
+    println!(
+        "{:<28} {:<8} {:>9} {:>9} {:>6} {:>5}  {:>13} {:>13} {:>17} {:>11} {:>5}",
+        "row",
+        "peer",
+        "ours",
+        "peer's",
+        "ratio",
+        "aim",
+        "ours p50/p99",
+        "peer p50/p99",
+        "µs CPU ours/peer",
+        "alloc/req",
+        "gen %"
+    );
+    let mut failed = false;
+    for row in ROWS {
+        let title = format!("{} {}", row.title, row.peer.name());
+        if cli.only.as_ref().is_some_and(|only| !title.contains(only.as_str())) {
+            continue;
+        }
+        // One row that cannot be measured should not cost the others.
+        if let Err(error) = row.measure(cli) {
+            println!("{title:<37} {error}");
+            failed = true;
+        }
+    }
+    if failed { Err(io::Error::other("some rows were not measured")) } else { Ok(()) }
+}
+
+/// One server in one round.
+struct Sample {
+    report: Report,
+    cpu_us: f64,
+}
+
+impl Row {
+    fn measure(&self, cli: &Cli) -> io::Result<()> {
+        let program = program("AMATERS_SERVER")
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_amaters-server")));
+        let work = self.work(cli);
+        let ours = Server::amaters(&program, Some(SERVER), self.config)?;
+        let peer = self.peer.start(self.value_bytes)?;
+        Target::Amaters.fill(ours.address, work.keys)?;
+        self.peer.target().fill(peer.address, work.keys)?;
+        let rounds = if cli.short { 1 } else { cli.rounds };
+        let mut samples = Vec::new();
+        for _ in 0..rounds {
+            let ours = sample(Target::Amaters, &ours, &work)?;
+            samples.push((ours, sample(self.peer.target(), &peer, &work)?));
+        }
+        drop(peer);
+        ours.stop()?;
+        let allocations = match program_counting() {
+            Some(program) => Some(self.allocations(&program, &work)?),
+            None => None,
+        };
+        self.print(&samples, allocations);
+        Ok(())
+    }
+
+    fn work(&self, cli: &Cli) -> Work {
+        let seconds = if cli.short { 0.5 } else { cli.seconds };
+        let mut keys = KeySet::of_values(self.value_bytes);
+        if cli.short || matches!(self.peer, Peer::Etcd) {
+            keys.keys_count = keys.keys_count.min(10_000);
+        }
+        let load = Load::closed(self.connections, self.depth, Duration::from_secs_f64(seconds));
+        Work { keys, mix: self.mix, load }
+    }
+
+    /// Allocations for each request, from a server that counts them (and is slower for it).
+    fn allocations(&self, program: &Path, work: &Work) -> io::Result<f64> {
+        let mut server = Server::amaters(program, Some(SERVER), self.config)?;
+        Target::Amaters.fill(server.address, work.keys)?;
+        let mut work = *work;
+        work.load.warmup = Duration::ZERO;
+        let before = server.allocations()?.count;
+        let report = Target::Amaters.measure(server.address, &work, |_| {})?;
+        let during = server.allocations()?.count - before;
+        server.stop()?;
+        Ok(during as f64 / report.answered as f64)
+    }
+
+    fn print(&self, samples: &[(Sample, Sample)], allocations: Option<f64>) {
+        let value = |sample: &Sample| self.value(&sample.report);
+        let ratio = median(samples.iter().map(|(ours, peer)| value(ours) / value(peer)));
+        let ours = Side::of(samples.iter().map(|(ours, _)| ours), value);
+        let peer = Side::of(samples.iter().map(|(_, peer)| peer), value);
+        let verdict = match self.aim {
+            Some(aim) if ratio < aim => "MISS",
+            Some(_) => "met",
+            None => "",
+        };
+        println!(
+            "{:<28} {:<8} {:>9} {:>9} {:>6.2} {:>5}  {:>13} {:>13} {:>17} {:>11} {:>5} {}",
+            self.title,
+            self.peer.name(),
+            self.shown(ours.value),
+            self.shown(peer.value),
+            ratio,
+            self.aim.map_or_else(String::new, |aim| format!("{aim}")),
+            format!("{:.0}/{:.0}", ours.p50, ours.p99),
+            format!("{:.0}/{:.0}", peer.p50, peer.p99),
+            format!("{:.2}/{:.2}", ours.cpu_us, peer.cpu_us),
+            allocations.map_or_else(|| "-".into(), |count| format!("{count:.1}")),
+            format!("{:.0}", ours.generator.max(peer.generator) * 100.0),
+            verdict,
+        );
+        let each = |side: fn(&(Sample, Sample)) -> &Sample| {
+            let all: Vec<_> = samples.iter().map(|pair| self.shown(value(side(pair)))).collect();
+            all.join(" ")
+        };
+        println!(
+            "{:<28} rounds: ours {} | peer {}",
+            "",
+            each(|pair| &pair.0),
+            each(|pair| &pair.1)
+        );
+    }
+
+    /// Requests a second for small values, gigabytes for large ones.
+    fn value(&self, report: &Report) -> f64 {
+        if self.is_large() { report.gigabytes_per_second() } else { report.per_second() }
+    }
+
+    fn is_large(&self) -> bool {
+        self.value_bytes >= 16 * KIB
+    }
+
+    fn shown(&self, value: f64) -> String {
+        if self.is_large() { format!("{value:.2}GB/s") } else { format!("{:.1}k/s", value / 1e3) }
+    }
+}
+
+/// Medians of one side of a row.
+struct Side {
+    value: f64,
+    p50: f64,
+    p99: f64,
+    cpu_us: f64,
+    generator: f64,
+}
+
+impl Side {
+    fn of<'a>(
+        samples: impl Iterator<Item = &'a Sample> + Clone,
+        value: impl Fn(&Sample) -> f64,
+    ) -> Self {
+        Self {
+            value: median(samples.clone().map(value)),
+            p50: median(samples.clone().map(|sample| sample.report.latency_us(0.5))),
+            p99: median(samples.clone().map(|sample| sample.report.latency_us(0.99))),
+            cpu_us: median(samples.clone().map(|sample| sample.cpu_us)),
+            generator: median(samples.map(|sample| sample.report.generator_busy)),
+        }
+    }
+}
+
+fn sample(target: Target, server: &Server, work: &Work) -> io::Result<Sample> {
+    let mut cpu = [Duration::ZERO; 2];
+    let report = target.measure(server.address, work, |mark| match mark {
+        Mark::Begin => cpu[0] = server.process.cpu(),
+        Mark::End => cpu[1] = server.process.cpu(),
+    })?;
+    if report.failed() > 0 || report.answered == 0 {
+        return Err(io::Error::other(format!("{target:?} failed requests: {report}")));
+    }
+    let cpu_us = (cpu[1] - cpu[0]).as_secs_f64() * 1e6 / report.answered as f64;
+    Ok(Sample { report, cpu_us })
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn program(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from)
+}
+
+/// A build of our server that counts its allocations.
+fn program_counting() -> Option<PathBuf> {
+    program("AMATERS_SERVER_COUNTING")
+}
