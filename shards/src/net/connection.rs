@@ -133,27 +133,29 @@ impl Connection {
         if self.obey().is_break() {
             return Poll::Ready(Turn::Over);
         }
-        loop {
-            if self.drain(cx).is_ready() {
-                return Poll::Ready(Turn::Over);
-            }
-            let begun = !self.accepted.is_empty();
-            for (request, respond) in self.accepted.drain(..) {
-                self.calls.begin(request, respond, cx);
-            }
-            let finished = self.calls.poll(cx);
-            if begun || finished {
-                continue;
-            }
-            self.gauge.vitals.waiting.set(!self.calls.is_empty());
-            if self.gauge.flooded.get() && !self.closing {
-                self.cut("too many control frames");
-                continue;
-            }
-            self.hear_pong(cx);
-            let more = self.gauge.exhausted.get() && !self.closing;
-            return if more { Poll::Ready(Turn::GiveWay) } else { Poll::Pending };
+        if self.drain(cx).is_ready() {
+            return Poll::Ready(Turn::Over);
         }
+        let begun = !self.accepted.is_empty();
+        for (request, respond) in self.accepted.drain(..) {
+            self.calls.begin(request, respond, cx);
+        }
+        let finished = self.calls.poll(cx);
+        self.gauge.vitals.waiting.set(!self.calls.is_empty());
+        let flooded = self.gauge.flooded.get() && !self.closing;
+        if flooded {
+            self.cut("too many control frames");
+        }
+        self.hear_pong(cx);
+        if self.gauge.exhausted.get() && !self.closing {
+            return Poll::Ready(Turn::GiveWay);
+        }
+        if begun || finished || flooded {
+            // The next turn writes; the other connections that were read with this one go first,
+            // so that all their answers leave in a burst.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     /// Reads, writes, and takes the requests that have arrived; ready when the connection is over.
