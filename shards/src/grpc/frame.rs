@@ -64,6 +64,11 @@ impl Reader {
         }
     }
 
+    /// Bytes that are here and not yet part of a message that was handed out.
+    pub fn buffered(&self) -> usize {
+        self.buffered
+    }
+
     /// The next message, if all of it is here.
     ///
     /// # Errors
