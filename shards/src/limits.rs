@@ -31,6 +31,10 @@ pub const SCAN_STEP_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a unary answer of many rows; existing clients refuse messages above 4 MiB.
 pub const UNARY_ROWS_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 
+/// Longest answer that is packed by gzip; longer ones are sent as they are, which the flag before
+/// each message says. Packing is one step of 18 ms for so many bytes that do not gain (measured).
+pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
+
 /// Requests of one reactor that may be under way to one other; each holds a slot and its bytes.
 pub const MESH_REQUESTS_MAX: usize = 8 * 1024;
 
