@@ -2,7 +2,7 @@
 //! polite to send what must be refused.
 
 mod batches;
-mod client;
+pub(crate) mod client;
 mod codes;
 mod deadlines;
 mod drain;
