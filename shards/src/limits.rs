@@ -17,6 +17,9 @@ pub const PREDICATE_DEPTH_MAX: usize = 32;
 pub const PREDICATE_NODES_MAX: usize = 256;
 /// Most queries in one batch: they run in one step of a shard.
 pub const BATCH_QUERIES_MAX: usize = 1024;
+/// Rows that all ranges, filters and updates of one batch look at: they run in the same step, and
+/// the largest predicate takes 40 ms for so many (measured).
+pub const BATCH_ROWS_MAX: usize = 16 * 1024;
 /// Rows that an update may change on one shard: they are applied in one step and one log record.
 pub const UPDATE_ROWS_MAX: usize = 16 * 1024;
 /// Operations of one update; each is applied to each row.
@@ -27,6 +30,10 @@ pub const SCAN_STEP_ROWS_MAX: usize = 1024;
 pub const SCAN_STEP_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a unary answer of many rows; existing clients refuse messages above 4 MiB.
 pub const UNARY_ROWS_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// Longest answer that is packed by gzip; longer ones are sent as they are, which the flag before
+/// each message says. Packing is one step of 18 ms for so many bytes that do not gain (measured).
+pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Requests of one reactor that may be under way to one other; each holds a slot and its bytes.
 pub const MESH_REQUESTS_MAX: usize = 8 * 1024;

@@ -157,18 +157,21 @@ impl Charge {
 
     /// Counts `bytes` more.
     pub fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes;
+        self.set(self.bytes + bytes);
+    }
+
+    /// Counts `bytes` from now on.
+    pub fn set(&mut self, bytes: usize) {
         let Flight { connection, reactor } = &*self.flight;
-        connection.set(connection.get() + bytes);
-        reactor.set(reactor.get() + bytes);
+        connection.set(connection.get() - self.bytes + bytes);
+        reactor.set(reactor.get() - self.bytes + bytes);
+        self.bytes = bytes;
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let Flight { connection, reactor } = &*self.flight;
-        connection.set(connection.get() - self.bytes);
-        reactor.set(reactor.get() - self.bytes);
+        self.set(0);
     }
 }
 
@@ -222,7 +225,13 @@ mod tests {
         let flight = Flight::new(Rc::default());
         let payload = payload(&[b"head", b"data"]).charged(&flight);
         assert_eq!((flight.connection(), flight.reactor.get()), (8, 8));
+        let mut other = Charge::new(&flight, 100);
+        other.grow(10);
+        other.set(2);
+        assert_eq!((flight.connection(), flight.reactor.get()), (10, 10));
         drop(payload);
+        assert_eq!((flight.connection(), flight.reactor.get()), (2, 2));
+        drop(other);
         assert_eq!((flight.connection(), flight.reactor.get()), (0, 0));
     }
 }

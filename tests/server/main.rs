@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod foreign;
 mod harness;
 mod life;
 mod refusals;
 mod reload;
+mod wire;

@@ -109,8 +109,9 @@ impl Calls {
         let mut first = None;
         if method == Method::ExecuteQuery {
             first = arrived(&mut body, cx);
+            let bytes_max = self.core.settings.limits.message_bytes_max;
             if let Some(message) = first.as_ref().filter(|_| body.is_end_stream())
-                && let Some(message) = frame::single(message)
+                && let Some(message) = frame::single(message, bytes_max)
                 && let Some(query) = Simple::parse(&message)
             {
                 let timeout = match headers::timeout(&parts.headers) {

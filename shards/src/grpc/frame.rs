@@ -64,6 +64,11 @@ impl Reader {
         }
     }
 
+    /// Bytes that are here and not yet part of a message that was handed out.
+    pub fn buffered(&self) -> usize {
+        self.buffered
+    }
+
     /// The next message, if all of it is here.
     ///
     /// # Errors
@@ -139,11 +144,13 @@ pub fn put_prefix(buffer: &mut BytesMut, compressed: bool, length: usize) {
     buffer.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }
 
-/// The only message of a body that is here whole and uncompressed: the shortest way in.
-pub fn single(body: &Bytes) -> Option<Bytes> {
+/// The only message of a body that is here whole, uncompressed and within the bound: the shortest
+/// way in. What is none is left to a [`Reader`], which says what is wrong with it.
+pub fn single(body: &Bytes, message_bytes_max: usize) -> Option<Bytes> {
     let prefix = body.first_chunk::<PREFIX_BYTES>()?;
     let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
-    (prefix[0] == 0 && body.len() == PREFIX_BYTES + length).then(|| body.slice(PREFIX_BYTES..))
+    let whole = prefix[0] == 0 && body.len() == PREFIX_BYTES + length;
+    (whole && length <= message_bytes_max).then(|| body.slice(PREFIX_BYTES..))
 }
 
 #[cfg(test)]
@@ -179,8 +186,9 @@ mod tests {
     #[test]
     fn a_whole_message_is_a_slice_of_what_arrived() {
         let whole = framed(&[b"value"]);
-        assert_eq!(single(&whole).unwrap().as_ptr(), whole[PREFIX_BYTES..].as_ptr());
-        assert_eq!(single(&whole.slice(..7)), None);
+        assert_eq!(single(&whole, 5).unwrap().as_ptr(), whole[PREFIX_BYTES..].as_ptr());
+        assert_eq!(single(&whole, 4), None);
+        assert_eq!(single(&whole.slice(..7), 5), None);
         let mut reader = Reader::new(16);
         reader.push(whole.clone());
         let frame = reader.next().unwrap().unwrap();

@@ -64,7 +64,7 @@ pub struct Inbound {
     body: RecvStream,
     reader: Reader,
     encoding: Encoding,
-    /// Bytes held for the call.
+    /// Bytes held for the call: what waits to become a message, and the last message.
     charge: Charge,
     /// Bytes taken whose flow-control window was not given back.
     unreleased: usize,
@@ -102,6 +102,8 @@ impl Inbound {
     /// # Errors
     /// As for [`Self::only`].
     pub async fn next(&mut self, hurry: bool) -> Result<Option<Bytes>, Trouble> {
+        // Whoever asks for a message is done with the one before it.
+        self.charge.set(self.reader.buffered());
         loop {
             if let Some(frame) = self.reader.next()? {
                 self.release();

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, rc::Rc};
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use h2::{SendStream, server::SendResponse};
 use http::{HeaderMap, Response};
 
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     core::Core,
+    limits::PACKED_BYTES_MAX,
     payload::{Flight, Payload},
     rpc::answer::Answer,
 };
@@ -61,8 +62,8 @@ fn framed(core: &Core, encoding: Encoding, message: &impl Answer) -> Payload {
         message.write(writer);
     });
     match encoding {
-        Encoding::Identity => plain,
-        Encoding::Gzip => packed(plain.contiguous()),
+        Encoding::Gzip if plain.remaining() <= PACKED_BYTES_MAX => packed(plain.contiguous()),
+        Encoding::Identity | Encoding::Gzip => plain,
     }
 }
 

@@ -49,7 +49,8 @@ enum Outcome {
 /// Reads the message, does what it asks and answers. The peer's reset ends the work.
 pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) {
     let work = contained(async {
-        let message = session.inbound.only().await?;
+        // The header's time runs from the head of the request on; `timeout_ms` is not known yet.
+        let message = session.limit.hold(None, false, session.inbound.only()).await?;
         handle(&session.core, session.method, message, session.limit).await
     });
     let reset = poll_fn(|cx| respond.poll_reset(cx));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    limits::{SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX, UPDATE_ROWS_MAX},
+    limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
     storage::{Page, PageLimit, Shard, Ticket, Transaction, Value},
 };
 
@@ -114,8 +114,9 @@ fn batch(
     operations: Vec<Operation>,
 ) -> Result<Vec<Reply>, Failure> {
     let mut bytes_left = UNARY_ROWS_BYTES_MAX;
+    let mut rows_left = BATCH_ROWS_MAX;
     let step = |(index, operation)| {
-        one_of_batch(transaction, operation)
+        one_of_batch(transaction, operation, &mut rows_left)
             .and_then(|reply| {
                 bytes_left = bytes_left
                     .checked_sub(reply.bytes())
@@ -127,7 +128,12 @@ fn batch(
     operations.into_iter().enumerate().map(step).collect()
 }
 
-fn one_of_batch(transaction: &mut Transaction<'_>, operation: Operation) -> Result<Reply, Failure> {
+/// `rows_left` is what the batch may still look at in scans and updates.
+fn one_of_batch(
+    transaction: &mut Transaction<'_>,
+    operation: Operation,
+    rows_left: &mut usize,
+) -> Result<Reply, Failure> {
     Ok(match operation {
         Operation::Get { collection, key } => Reply::Value(transaction.get(&collection, &key)),
         Operation::Set { collection, key, value } => {
@@ -138,7 +144,7 @@ fn one_of_batch(transaction: &mut Transaction<'_>, operation: Operation) -> Resu
             Reply::Affected(u64::from(transaction.delete(&collection, &key)?))
         }
         Operation::Scan(scan) => {
-            let page = scan_whole(transaction, &scan)?;
+            let page = scan_whole(transaction, &scan, rows_left)?;
             match &scan.check {
                 None => Reply::Page(page),
                 Some(change) => {
@@ -154,18 +160,24 @@ fn one_of_batch(transaction: &mut Transaction<'_>, operation: Operation) -> Resu
 }
 
 /// A scan inside a transaction: it cannot give way between pages, so its size is bounded.
-fn scan_whole(transaction: &Transaction<'_>, scan: &Scan) -> Result<Page, Failure> {
-    let limit = PageLimit { rows: UPDATE_ROWS_MAX + 1, bytes: UNARY_ROWS_BYTES_MAX };
-    let mut page = transaction.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit);
+fn scan_whole(
+    transaction: &Transaction<'_>,
+    scan: &Scan,
+    rows_left: &mut usize,
+) -> Result<Page, Failure> {
     let wanted_all = scan.filter.is_none() && scan.check.is_none();
-    if wanted_all && page.rows.len() >= scan.rows_max {
-        page.rows.truncate(scan.rows_max);
-    } else if page.next.is_some() || page.rows.len() > UPDATE_ROWS_MAX {
+    let rows_max = if wanted_all { scan.rows_max } else { usize::MAX };
+    let limit = PageLimit { rows: rows_max.min(*rows_left + 1), bytes: UNARY_ROWS_BYTES_MAX };
+    let mut page = transaction.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit);
+    // A page has a row also where none is wanted.
+    page.rows.truncate(rows_max);
+    if page.rows.len() > *rows_left || (page.rows.len() < rows_max && page.next.is_some()) {
         return Err(Failure::TooLarge(format!(
-            "a query in a batch looks at no more than {UPDATE_ROWS_MAX} rows and \
-             {UNARY_ROWS_BYTES_MAX} bytes; ask outside a batch, in parts"
+            "the queries of a batch look at no more than {BATCH_ROWS_MAX} rows together, and each \
+             at {UNARY_ROWS_BYTES_MAX} bytes; ask outside a batch, in parts"
         )));
     }
+    *rows_left -= page.rows.len();
     sift(&mut page, scan)?;
     page.rows.truncate(scan.rows_max);
     Ok(page)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::predicate::{Predicate, check_operand, check_plain};
 use crate::{
     failure::{Failure, ShownKey},
-    limits::UPDATE_STEPS_MAX,
+    limits::{PLAIN_VALUE_BYTES_MAX, UPDATE_STEPS_MAX},
     storage::{Meta, Value},
 };
 
@@ -131,21 +131,39 @@ fn add(left: &[u8], right: &[u8]) -> Vec<u8> {
     sum
 }
 
-/// Schoolbook multiplication of base-256 digits, cut at the length of the operands.
+/// Schoolbook multiplication, cut at the length of the operands. By digits of 64 bits: an update is
+/// one step of a shard, and single bytes would make it last for a second.
 fn mul(left: &[u8], right: &[u8]) -> Vec<u8> {
     let length = left.len();
-    let mut product = vec![0u8; length];
-    for low in 0..length {
-        let mut carry = 0u16;
-        for high in 0..length - low {
-            let place = length - 1 - low - high;
-            let digit = u16::from(left[length - 1 - low]) * u16::from(right[length - 1 - high]);
-            let sum = u32::from(digit) + u32::from(product[place]) + u32::from(carry);
-            product[place] = sum as u8;
-            carry = (sum >> 8) as u16;
+    let digits = length.div_ceil(DIGIT_BYTES);
+    let (left, right) = (digits_of(left), digits_of(right));
+    let mut product = [0u64; DIGITS_MAX];
+    for low in 0..digits {
+        let mut carry = 0u64;
+        for high in 0..digits - low {
+            let place = &mut product[low + high];
+            // At most (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1.
+            let sum = u128::from(left[low]) * u128::from(right[high])
+                + u128::from(*place)
+                + u128::from(carry);
+            *place = sum as u64;
+            carry = (sum >> u64::BITS) as u64;
         }
     }
-    product
+    let wide: Vec<u8> = product.iter().rev().flat_map(|digit| digit.to_be_bytes()).collect();
+    wide[wide.len() - length..].to_vec()
+}
+
+const DIGIT_BYTES: usize = size_of::<u64>();
+const DIGITS_MAX: usize = PLAIN_VALUE_BYTES_MAX.div_ceil(DIGIT_BYTES);
+
+/// The digits of a plain value, the lowest first.
+fn digits_of(value: &[u8]) -> [u64; DIGITS_MAX] {
+    let mut digits = [0; DIGITS_MAX];
+    for (digit, bytes) in digits.iter_mut().zip(value.rchunks(DIGIT_BYTES)) {
+        *digit = bytes.iter().fold(0, |digit, byte| digit << 8 | u64::from(*byte));
+    }
+    digits
 }
 
 #[cfg(test)]
@@ -171,8 +189,42 @@ mod tests {
         }
     }
 
+    /// The same multiplication, digit by digit as on paper.
+    fn mul_on_paper(left: &[u8], right: &[u8]) -> Vec<u8> {
+        let mut product = vec![0u32; left.len()];
+        for (low, factor) in left.iter().rev().enumerate() {
+            for (high, digit) in right.iter().rev().take(left.len() - low).enumerate() {
+                product[low + high] += u32::from(*factor) * u32::from(*digit);
+            }
+        }
+        let mut carry = 0;
+        let mut digit = |sum: u32| {
+            carry += sum;
+            let digit = carry as u8;
+            carry >>= 8;
+            digit
+        };
+        let mut bytes: Vec<u8> = product.into_iter().map(&mut digit).collect();
+        bytes.reverse();
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn every_length_multiplies_as_on_paper(
+            pairs in prop::collection::vec(any::<(u8, u8)>(), 0..=64),
+        ) {
+            let (left, right): (Vec<u8>, Vec<u8>) = pairs.into_iter().unzip();
+            prop_assert_eq!(mul(&left, &right), mul_on_paper(&left, &right));
+        }
+    }
+
     #[test]
     fn the_largest_plain_values_multiply() {
+        for length in 1..=64 {
+            let ones = vec![0xff; length];
+            assert_eq!(mul(&ones, &ones), mul_on_paper(&ones, &ones), "{length} bytes");
+        }
         assert_eq!(mul(&[0xff; 64], &[0xff; 64])[63], 0x01);
         assert_eq!(add(&[0xff; 64], &[0xff; 64])[63], 0xfe);
         assert!(add(&[], &[]).is_empty() && mul(&[], &[]).is_empty());

@@ -18,6 +18,7 @@ use crate::{
         update::Change,
     },
     storage::{Page, Value},
+    turn::give_way,
 };
 
 /// Runs a plan to its one answer.
@@ -220,6 +221,8 @@ async fn matching(
             )));
         }
         from = page.next;
+        // A page of a shard at home came at once; others want to be served between two pages.
+        give_way().await;
     }
     Ok(keys)
 }
