@@ -1,4 +1,4 @@
-//! Why a request was not done, in the words of the server; `rpc/error.rs` makes wire codes of it.
+//! Why a request was not done, in the words of the server; `grpc/status.rs` makes wire codes of it.
 //!
 //! A failure travels between reactors, so it owns everything and is `Send`. What it says is meant
 //! for the person who reads it: what was wrong, where, and the bound or the way out.

@@ -155,6 +155,29 @@ mod tests {
         }
     }
 
+    /// A row of the page's table.
+    fn row(vector: &Vector) -> String {
+        let Vector { shards, seed, collection, key, hash, shard } = vector;
+        let same = |bytes: &&[u8]| bytes.len() > 64 && bytes.iter().all(|byte| *byte == bytes[0]);
+        let key = match Some(*key).filter(same) {
+            Some(bytes) => format!("{:02x} × {}", bytes[0], bytes.len()),
+            None => key.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        format!(
+            "| `{collection}` | `{key}` | `{seed:#018x}` | {shards} | `{hash:#018x}` | {shard} |"
+        )
+    }
+
+    #[test]
+    fn the_published_table_holds_these_vectors_and_no_others() {
+        let page = include_str!("../../docs/reference/wire.md");
+        let (_, rest) = page.split_once("<!-- vectors;").unwrap();
+        let (table, _) = rest.split_once("<!-- end of vectors -->").unwrap();
+        // Behind the comment, the names of the columns and the line below them.
+        let published: Vec<_> = table.trim_end().lines().skip(3).collect();
+        assert_eq!(published, VECTORS.iter().map(row).collect::<Vec<_>>());
+    }
+
     #[test]
     fn gathered_and_streamed_input_hash_alike() {
         let partition = Partition::new(4, 7);
