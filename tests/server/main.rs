@@ -7,3 +7,4 @@ mod harness;
 mod life;
 mod refusals;
 mod reload;
+mod report;
