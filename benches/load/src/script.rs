@@ -187,14 +187,23 @@ fn put_grpc(out: &mut Vec<u8>, message: &impl prost::Message) {
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
-    /// Length of the field that comes now, if it has this number.
+    /// Goes to the field with this number, over those before it, and says how long it is. Fields
+    /// may come in any order (protobuf encoding specification).
     fn enter(&mut self, number: u8) -> Option<usize> {
-        let (tag, rest) = self.0.split_first()?;
-        if *tag != number << 3 | 2 {
-            return None;
+        const NUMBER: u8 = 0;
+        const BYTES: u8 = 2;
+
+        loop {
+            let (tag, rest) = self.0.split_first()?;
+            self.0 = rest;
+            let length = self.varint()?;
+            match tag & 7 {
+                BYTES if tag >> 3 == number => return Some(length),
+                BYTES => self.0 = self.0.get(length..)?,
+                NUMBER => {}
+                _ => return None,
+            }
         }
-        self.0 = rest;
-        self.varint()
     }
 
     fn varint(&mut self) -> Option<usize> {

@@ -64,4 +64,4 @@ pub struct Body<'a> {
 }
 
 /// Bytes of each body that are kept for the check; lengths and in-band errors are among them.
-pub const BODY_HEAD_BYTES: usize = 48;
+pub const BODY_HEAD_BYTES: usize = 128;

@@ -60,7 +60,9 @@ impl Script for Amaters {
             self.check_whole(index, whole)?;
         }
         let mut fields = Fields(grpc_message(body)?);
-        let Some(_result) = fields.enter(1) else { return Err(in_band(body)) };
+        if fields.enter(1).is_none() {
+            return Err(in_band(body));
+        }
         if index >= self.keys.keys_count {
             fields.enter(3).ok_or("a set without success")?;
             return Ok(self.keys.value_bytes);
@@ -160,7 +162,18 @@ mod tests {
 
     fn check(index: u32, response: Response) -> Result<usize, String> {
         let mut body = Vec::new();
-        put_grpc(&mut body, &QueryResponse { response: Some(response), ..Default::default() });
+        // As a server may put them: what is around the result comes first.
+        let around = QueryResponse {
+            response: None,
+            request_id: Some("8d7e2c1a-5b0f-4c39-9f6e-0a4b3c2d1e0f".into()),
+            execution_time_ms: 300,
+        };
+        let response = QueryResponse { response: Some(response), ..Default::default() };
+        let (around, response) = (around.encode_to_vec(), response.encode_to_vec());
+        body.push(0);
+        body.extend_from_slice(&((around.len() + response.len()) as u32).to_be_bytes());
+        body.extend_from_slice(&around);
+        body.extend_from_slice(&response);
         let head = &body[..body.len().min(crate::wire::BODY_HEAD_BYTES)];
         let whole = Some(&body[..]);
         Amaters::new(KEYS).check(index, &Body { head, length: body.len(), whole })
