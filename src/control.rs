@@ -1,4 +1,4 @@
-//! The control thread while the server serves: signals, reloads, the pulse, and the end.
+//! The control thread while the server serves: signals, reloads, reports, the pulse, and the end.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
     config::{Config, Source},
+    gaps::Gaps,
     logging::LevelHandle,
     signals::Request,
 };
@@ -24,6 +25,8 @@ pub(crate) struct Control<'a> {
     pub(crate) level: &'a LevelHandle,
     /// Serve.
     pub(crate) reactors: Reactors,
+    /// How long they stood still.
+    pub(crate) gaps: Gaps,
 }
 
 /// Why the control thread stops controlling.
@@ -40,12 +43,14 @@ impl Control<'_> {
     pub(crate) fn serve(&mut self, requests: &Receiver<Request>) -> End {
         loop {
             self.reactors.pulse();
+            self.look_at_gaps();
             if let Some(why) = self.reactors.dead() {
                 return End::Died(why);
             }
             match requests.recv_timeout(PULSE) {
                 Ok(Request::Stop) => return End::Asked,
                 Ok(Request::Reload) => self.reload(),
+                Ok(Request::Report) => self.report(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return End::Died("the thread that listens for signals died".into());

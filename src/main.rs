@@ -2,22 +2,26 @@
 //!
 //! ```text
 //! cli ─► config (written → checked) ─► start ─► preflight ─► directory ─► reactors (the shards crate)
-//!                                        └────► control: signals, reload, pulse, stop
+//!                                        └────► control: signals, reload, report, pulse, stop
 //! ```
 //!
 //! Exit status: 0 done · 1 refused or failed, with one line that says why · 2 a wrong command line
 //! · 3 `status` of a server that is stopped · 70 a reactor died.
 
+#[cfg(feature = "count-allocations")]
+mod allocations;
 mod cli;
 mod config;
 mod control;
 mod cores;
 mod directory;
+mod gaps;
 mod instance;
 mod logging;
 mod pid_file;
 mod preflight;
 mod reload;
+mod report;
 mod signals;
 mod start;
 mod status;

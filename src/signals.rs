@@ -7,7 +7,7 @@ use std::{io, process, thread};
 
 use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
 };
 
@@ -18,16 +18,22 @@ pub(crate) enum Request {
     Stop,
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    Report,
 }
 
 /// Begins to listen for signals.
 pub(crate) fn listen() -> io::Result<Receiver<Request>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
     let (sender, receiver) = unbounded();
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut stopping = false;
         for signal in signals.forever() {
-            let request = if signal == SIGHUP { Request::Reload } else { Request::Stop };
+            let request = match signal {
+                SIGHUP => Request::Reload,
+                SIGUSR1 => Request::Report,
+                _ => Request::Stop,
+            };
             if request == Request::Stop && stopping {
                 tracing::error!("second signal to stop: exiting at once");
                 process::exit(1);

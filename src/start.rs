@@ -12,6 +12,7 @@ use crate::{
     control::{Control, End},
     cores::{Offer, Ranges},
     directory::Directory,
+    gaps::Gaps,
     logging,
     pid_file::PidFile,
     preflight, signals,
@@ -56,7 +57,8 @@ fn serve(
     directory.has_served()?;
     announce(&config, &directory, &reactors, &cpus);
 
-    let mut control = Control { running: config, source, level, reactors };
+    let gaps = Gaps::new(cpus.len());
+    let mut control = Control { running: config, source, level, reactors, gaps };
     match control.serve(&requests) {
         End::Asked => {
             control.stop()?;

@@ -8,4 +8,5 @@ mod harness;
 mod life;
 mod refusals;
 mod reload;
+mod report;
 mod wire;
