@@ -68,8 +68,10 @@ pub async fn serve(core: Rc<Core>, stream: TcpStream) {
     let place = core.registry.enter(Rc::clone(&vitals));
     let gauge = Rc::new(Gauge::new(vitals));
     let transport = Transport::new(Rc::clone(&core), stream, Rc::clone(&gauge));
-    if let Some(http) = handshake(&core, transport).await {
-        let mut connection = Connection::new(Rc::clone(&core), gauge, http);
+    // Each lives in a box of its own, and the handshake only as long as it lasts: a task is as large
+    // as all that it ever holds, with copies.
+    if let Some(http) = Box::pin(handshake(&core, transport)).await {
+        let mut connection = Box::new(Connection::new(Rc::clone(&core), gauge, http));
         while let Turn::GiveWay = poll_fn(|cx| connection.turn(cx)).await {
             give_way().await;
         }

@@ -83,6 +83,11 @@ impl ControlFrames {
         self.skip > 0 || self.header_bytes > 0
     }
 
+    /// Bytes of the current frame's payload that have not come.
+    pub fn payload_bytes_left(&self) -> usize {
+        self.skip
+    }
+
     fn frame(&mut self) {
         let [high, middle, low, frame, flags, ..] = self.header;
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
@@ -160,5 +165,6 @@ mod tests {
         assert!(!frames.is_inside_frame());
         let _ = frames.received(&frame(0, 0, 100)[..50], now);
         assert!(frames.is_inside_frame());
+        assert_eq!(frames.payload_bytes_left(), FRAME_HEADER_BYTES + 100 - 50);
     }
 }

@@ -23,6 +23,8 @@ pub struct Transport {
     stream: TcpStream,
     gauge: Rc<Gauge>,
     control_frames: ControlFrames,
+    /// Bytes that the next read asks for outside a long frame.
+    read_bytes: usize,
     /// Bytes since the peer was last seen to make progress inside a frame.
     crawled: usize,
 }
@@ -41,8 +43,12 @@ pub struct Gauge {
 
 /// Bytes inside one frame that count as progress: slow peers are fine, dripping ones are not.
 const PROGRESS_BYTES: usize = 16 * 1024;
-/// Bytes asked of the socket at once; what is asked for is zeroed first.
+/// Bytes asked of the socket at once. What is asked for is zeroed first, which costs time, and
+/// memory: an idle connection should not touch all of the buffer that `h2` holds for it.
+const READ_BYTES_MIN: usize = 1024;
 const READ_BYTES_MAX: usize = 256 * 1024;
+/// By how much a read that was filled makes the next one longer, and a far too long one shorter.
+const READ_BYTES_STEP: usize = 4;
 
 impl Gauge {
     /// For a connection that was just accepted.
@@ -61,10 +67,20 @@ impl Transport {
     pub fn new(core: Rc<Core>, stream: TcpStream, gauge: Rc<Gauge>) -> Self {
         let per_second = core.settings.limits.control_frames_per_second_max;
         let control_frames = ControlFrames::new(per_second);
-        Self { core, stream, gauge, control_frames, crawled: 0 }
+        Self { core, stream, gauge, control_frames, read_bytes: READ_BYTES_MIN, crawled: 0 }
+    }
+
+    /// Bytes worth asking for: about as many as lately came at once, or the rest of the frame.
+    fn wanted(&self) -> usize {
+        self.read_bytes.max(self.control_frames.payload_bytes_left()).min(READ_BYTES_MAX)
     }
 
     fn note_read(&mut self, bytes: &[u8]) {
+        if bytes.len() >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * READ_BYTES_STEP).min(READ_BYTES_MAX);
+        } else if bytes.len() < self.read_bytes / READ_BYTES_STEP {
+            self.read_bytes = (self.read_bytes / READ_BYTES_STEP).max(READ_BYTES_MIN);
+        }
         let Gauge { vitals, budget, flooded, .. } = &*self.gauge;
         let now = Instant::now();
         budget.set(budget.get() - bytes.len());
@@ -110,7 +126,7 @@ impl AsyncRead for Transport {
             self.gauge.exhausted.set(true);
             return Poll::Pending;
         }
-        let wanted = buffer.remaining().min(budget).min(READ_BYTES_MAX);
+        let wanted = buffer.remaining().min(budget).min(self.wanted());
         let space = buffer.initialize_unfilled_to(wanted);
         match Pin::new(&mut self.stream).poll_read(cx, space) {
             Poll::Ready(Ok(count)) => {
