@@ -27,7 +27,8 @@ const GENERATOR: usize = 0;
 const SERVER: usize = 1;
 
 const KIB: usize = 1024;
-const MEMORY: &str = "[storage]\nengine = \"memory\"\n";
+/// Memory for more than the 64 MiB of values that a row has.
+const MEMORY: &str = "[storage]\nengine = \"memory\"\nmemtable_size_mb = 512\n";
 const ALWAYS: &str = "[storage]\nengine = \"lsm\"\n[storage.wal]\nsync_mode = \"always\"\n";
 const INTERVAL: &str = "[storage]\nengine = \"lsm\"\n[storage.wal]\nsync_mode = \"interval\"\n";
 

@@ -1,4 +1,4 @@
-//! The system's allocator, and a count of what it was asked for (feature `count-allocations`).
+//! The allocator, and a count of what it was asked for (feature `count-allocations`).
 //!
 //! For measurements: the counters are shared by all threads, so such a build is a little slower.
 //! Numbers only grow; freeing is not counted.
@@ -6,9 +6,11 @@
 #![expect(unsafe_code, reason = "an allocator has no other face")]
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use mimalloc::MiMalloc;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting { count: AtomicU64::new(0), bytes: AtomicU64::new(0) };
@@ -39,30 +41,30 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes to `System` as it came, so its promises are ours; counting neither
+// SAFETY: every call goes to `MiMalloc` as it came, so its promises are ours; counting neither
 // allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.note(layout.size());
-        // SAFETY: the caller promises what `System` asks for.
-        unsafe { System.alloc(layout) }
+        // SAFETY: the caller promises what `MiMalloc` asks for.
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         self.note(layout.size());
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { MiMalloc.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         self.note(bytes);
-        // SAFETY: as above; `block` came from `System`, as all blocks do.
-        unsafe { System.realloc(block, layout, bytes) }
+        // SAFETY: as above; `block` came from `MiMalloc`, as all blocks do.
+        unsafe { MiMalloc.realloc(block, layout, bytes) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
+        unsafe { MiMalloc.dealloc(block, layout) }
     }
 }
 

@@ -35,6 +35,11 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 
+/// Measured against the system's allocator: 20 % more small requests (docs/explanation/benchmarks.md).
+#[cfg(not(feature = "count-allocations"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     run(&Cli::parse()).unwrap_or_else(|error| {
         eprintln!("{error}");
