@@ -45,6 +45,7 @@ fn serve(
     level: &logging::LevelHandle,
 ) -> Result<ExitCode, Failure> {
     let requests = signals::listen()?;
+    use_small_pages();
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
     let io_memory_bytes = preflight::check(cpus.len(), config.limits.connections_max)?;
@@ -72,6 +73,14 @@ fn serve(
             // Reactors that live are not asked: they would answer for a part of the keys.
             std::process::exit(i32::from(EXIT_DIED))
         }
+    }
+}
+
+/// The allocator asks for huge pages, which make memory resident that was never touched: an idle
+/// connection costs 35 KiB with them and 19 KiB without, a small request 10 % less time with them.
+fn use_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!("huge pages stay allowed: {error}");
     }
 }
 
