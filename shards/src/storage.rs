@@ -20,6 +20,7 @@
 pub mod clock;
 pub mod disk;
 
+mod answer;
 mod commit;
 mod error;
 mod group;
@@ -38,6 +39,7 @@ mod wal;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Answer, Later};
 pub use error::StorageError;
 pub use page::{Page, PageLimit};
 pub use shard::{EngineOptions, Options, Shard};

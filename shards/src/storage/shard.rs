@@ -4,6 +4,7 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use super::{
     StorageError,
+    answer::Answer,
     clock::Clock,
     commit,
     disk::Disk,
@@ -105,10 +106,14 @@ impl Shard {
         Ok((Self(Rc::new(inner)), recovery))
     }
 
-    /// The visible value of a key. Costs one search and no memory.
-    pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Value>, StorageError> {
+    /// The visible value of a key. Told by memory, it costs one search and no allocation.
+    pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
         let state = self.0.state.borrow();
-        Ok(state.memtable.find(collection).and_then(|table| table.visible(key)).cloned())
+        Answer::Now(Ok(state
+            .memtable
+            .find(collection)
+            .and_then(|table| table.visible(key))
+            .cloned()))
     }
 
     /// Visible rows from `from` on, up to and without `to`, in key order.
@@ -118,19 +123,27 @@ impl Shard {
         from: &[u8],
         to: Option<&[u8]>,
         limit: PageLimit,
-    ) -> Result<Page, StorageError> {
+    ) -> Answer<Page> {
         let state = self.0.state.borrow();
         let page = state.memtable.find(collection).map(|table| table.scan_visible(from, to, limit));
-        Ok(page.unwrap_or_default())
+        Answer::Now(Ok(page.unwrap_or_default()))
     }
 
     /// Runs `f` as one atomic step. Its writes are one record; when it fails or panics there are none. The ticket tells when
     /// what it wrote, and all that it may have read, is durable.
     ///
-    /// `f` must not write to this shard but through the transaction; that panics.
-    pub fn transact<T, E: From<StorageError>>(
+    /// What `f` reads may lie on the disk: then it is told [`StorageError::OnDisk`], gives up, and is run again once that has
+    /// been read. `f` must not write to this shard but through the transaction; that panics.
+    pub fn transact<T: 'static, E: From<StorageError> + 'static>(
         &self,
-        f: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+    ) -> Answer<(T, Ticket), E> {
+        Answer::Now(self.attempt(&mut f))
+    }
+
+    fn attempt<T, E: From<StorageError>>(
+        &self,
+        f: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<(T, Ticket), E> {
         let state = self.0.state.borrow();
         let mut transaction = Transaction::new(&state);
@@ -161,7 +174,11 @@ impl Shard {
     }
 
     /// Deletes a key and says whether it had a value.
-    pub fn delete(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
+    pub fn delete(&self, collection: &str, key: &[u8]) -> Answer<(bool, Ticket)> {
+        Answer::Now(self.delete_now(collection, key))
+    }
+
+    fn delete_now(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;

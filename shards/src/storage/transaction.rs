@@ -32,15 +32,19 @@ impl<'a> Transaction<'a> {
     }
 
     /// The value of a key, if it has one.
-    #[must_use]
-    pub fn get(&self, collection: &str, key: &[u8]) -> Option<Value> {
-        self.find(collection, key).cloned()
+    pub fn get(&mut self, collection: &str, key: &[u8]) -> Result<Option<Value>, StorageError> {
+        Ok(self.find(collection, key).cloned())
     }
 
     /// Rows from `from` on, up to and without `to`, in key order.
-    #[must_use]
-    pub fn scan(&self, collection: &str, from: &[u8], to: Option<&[u8]>, limit: PageLimit) -> Page {
-        let Some(range) = bounds(from, to) else { return Page::default() };
+    pub fn scan(
+        &mut self,
+        collection: &str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: PageLimit,
+    ) -> Result<Page, StorageError> {
+        let Some(range) = bounds(from, to) else { return Ok(Page::default()) };
         let below = self.state.memtable.find(collection).into_iter();
         let below = below.flat_map(|table| table.range_latest(range));
         let own = self.own_of(collection).into_iter();
@@ -48,23 +52,16 @@ impl<'a> Transaction<'a> {
             .flat_map(|own| own.range::<[u8], _>(range))
             .map(|(key, value)| (key, value.as_ref()));
         let rows = Shadowed::new(below, own);
-        gather(rows.filter_map(|(key, value)| value.map(|value| (key, value))), limit)
+        Ok(gather(rows.filter_map(|(key, value)| value.map(|value| (key, value))), limit))
     }
 
-    /// Sets a value and says whether the key had one.
-    pub fn set(
-        &mut self,
-        collection: &str,
-        key: &[u8],
-        value: Value,
-    ) -> Result<bool, StorageError> {
+    /// Sets a value.
+    pub fn set(&mut self, collection: &str, key: &[u8], value: Value) -> Result<(), StorageError> {
         self.state.check_open()?;
         check_names(collection, key)?;
         let before = self.find(collection, key);
-        let was_there = before.is_some();
         let growth = self.state.check_room(collection, key, before, &value, self.growth)?;
-        self.put(collection, key, Some(value.compacted()), growth)?;
-        Ok(was_there)
+        self.put(collection, key, Some(value.compacted()), growth)
     }
 
     /// Deletes a key and says whether it had a value.

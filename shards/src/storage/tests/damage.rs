@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::machine::{ALL, DIR, Machine, first_segment, value, with_seeds};
+use super::machine::{ALL, DIR, Machine, finish, first_segment, value, with_seeds};
 use crate::{
     settings::SyncMode,
     storage::{
@@ -33,7 +33,7 @@ fn written(seed: u64) -> (Machine, Page) {
 }
 
 fn rows(machine: &Machine) -> Page {
-    machine.shard().scan("c", b"", None, ALL).unwrap()
+    finish(machine.shard().scan("c", b"", None, ALL)).unwrap()
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn a_missing_segment_stops_the_start() {
     assert!(files.len() > 3);
     for (missing, _) in &files[..files.len() - 2] {
         let away = PathBuf::from("/elsewhere.log");
-        super::machine::finish(machine.disk.rename(missing, &away)).unwrap();
+        finish(machine.disk.rename(missing, &away)).unwrap();
         assert!(matches!(machine.start(), Err(StorageError::Corrupt { .. })), "{missing:?}");
-        super::machine::finish(machine.disk.rename(&away, missing)).unwrap();
+        finish(machine.disk.rename(&away, missing)).unwrap();
     }
     machine.start().unwrap();
 }

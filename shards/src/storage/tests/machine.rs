@@ -1,7 +1,7 @@
 //! A machine for tests: simulated disk and clock, one shard, and no executor: the test polls.
 
 use std::{
-    future::Future,
+    future::{Future, IntoFuture},
     path::{Path, PathBuf},
     pin::{Pin, pin},
     rc::Rc,
@@ -102,8 +102,8 @@ impl Machine {
 }
 
 /// Polls until it is ready.
-pub(super) fn finish<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
+pub(super) fn finish<T>(future: impl IntoFuture<Output = T>) -> T {
+    let mut future = pin!(future.into_future());
     for _ in 0..1_000_000 {
         if let Poll::Ready(output) = poll(future.as_mut()) {
             return output;
