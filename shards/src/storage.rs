@@ -21,6 +21,8 @@ pub mod clock;
 pub mod disk;
 
 mod commit;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod entry;
 mod error;
 mod group;
 mod key;
@@ -33,6 +35,8 @@ mod stats;
 mod ticket;
 mod transaction;
 mod value;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod varint;
 mod wal;
 
 #[cfg(test)]
