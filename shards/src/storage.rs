@@ -22,6 +22,8 @@ pub mod disk;
 
 mod answer;
 mod commit;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod entry;
 mod error;
 mod group;
 mod key;
@@ -34,6 +36,8 @@ mod stats;
 mod ticket;
 mod transaction;
 mod value;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod varint;
 mod wal;
 
 #[cfg(test)]
