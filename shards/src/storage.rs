@@ -25,6 +25,8 @@ mod commit;
 mod entry;
 mod error;
 mod group;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod header;
 mod key;
 mod memtable;
 mod page;
@@ -32,6 +34,8 @@ mod shard;
 mod signal;
 mod state;
 mod stats;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod table;
 mod ticket;
 mod transaction;
 mod value;
