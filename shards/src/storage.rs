@@ -26,6 +26,8 @@ mod commit;
 mod entry;
 mod error;
 mod group;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod header;
 mod key;
 mod memtable;
 mod page;
@@ -33,6 +35,8 @@ mod shard;
 mod signal;
 mod state;
 mod stats;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod table;
 mod ticket;
 mod transaction;
 mod value;
