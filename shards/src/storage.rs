@@ -21,6 +21,8 @@ pub mod clock;
 pub mod disk;
 
 mod answer;
+#[cfg_attr(not(test), expect(dead_code, reason = "used when large values leave the log"))]
+mod blob;
 mod commit;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
@@ -29,6 +31,7 @@ mod group;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
 mod key;
+mod layers;
 mod memtable;
 mod page;
 mod shard;

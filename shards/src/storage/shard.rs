@@ -8,9 +8,11 @@ use super::{
     clock::Clock,
     commit,
     disk::Disk,
+    entry::{Change, Entry},
     key::Key,
-    memtable::Memtable,
-    page::{Page, PageLimit},
+    layers::Layers,
+    memtable::{Memtable, bounds},
+    page::{Page, PageLimit, gather},
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Recovery, Stats},
@@ -75,14 +77,14 @@ impl Shard {
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
         let has_log = engine != EngineOptions::Memory;
-        let mut state = State::new(shard, memtable_bytes_max, has_log);
+        let mut state = State::new(shard, memtable_bytes_max, has_log, usize::MAX);
         let mut recovery = Recovery::default();
         let (mut log, mut mode) = (None, SyncMode::None);
         if let EngineOptions::Lsm { dir, segment_bytes, sync } = engine {
             let options = LogOptions { disk, dir, directory_id, shard, segment_bytes };
             let memtable = &mut state.memtable;
-            let recovered = wal::replay(options, |collection, key, value| {
-                apply(memtable, collection, key, value)
+            let recovered = wal::replay(options, |collection, key, change| {
+                apply(memtable, collection, key, change)
             });
             let recovered = recovered.await?;
             recovery = Recovery {
@@ -109,11 +111,12 @@ impl Shard {
     /// The visible value of a key. Told by memory, it costs one search and no allocation.
     pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
         let state = self.0.state.borrow();
-        Answer::Now(Ok(state
-            .memtable
-            .find(collection)
-            .and_then(|table| table.visible(key))
-            .cloned()))
+        let memtable = &state.memtable;
+        let change = memtable.id(collection).and_then(|id| memtable.visible(id, key));
+        Answer::Now(Ok(match change {
+            Some(Change::Inline(value)) => Some(value.clone()),
+            _ => None,
+        }))
     }
 
     /// Visible rows from `from` on, up to and without `to`, in key order.
@@ -125,8 +128,11 @@ impl Shard {
         limit: PageLimit,
     ) -> Answer<Page> {
         let state = self.0.state.borrow();
-        let page = state.memtable.find(collection).map(|table| table.scan_visible(from, to, limit));
-        Answer::Now(Ok(page.unwrap_or_default()))
+        let mut layers = Layers::default();
+        if let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) {
+            state.memtable.push_visible(id, range, &mut layers);
+        }
+        Answer::Now(Ok(gather(layers, limit).page))
     }
 
     /// Runs `f` as one atomic step. Its writes are one record; when it fails or panics there are none. The ticket tells when
@@ -163,10 +169,10 @@ impl Shard {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
-        check_record(Operation { collection, key, value: Some(&value) }.length())?;
-        let before = state.memtable.find(collection).and_then(|table| table.latest(key));
-        state.check_room(collection, key, before, &value, 0)?;
-        let draft = (collection, (Key::new(key), Some(value.compacted())));
+        let change = Change::Inline(value.compacted());
+        check_record(Operation { collection, key, change: change.borrowed() }.length())?;
+        state.check_room(collection, key, &change, 0)?;
+        let draft = (collection, (Key::new(key), change));
         let ticket = state.stage(std::iter::once(draft));
         drop(state);
         self.0.work.raise();
@@ -182,15 +188,15 @@ impl Shard {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
-        let Some(table) = state.memtable.find(collection) else {
-            return Ok((false, Ticket::resolved()));
-        };
-        if table.latest(key).is_none() {
-            let ticket =
-                if table.is_staged(key) { state.ticket_of_latest() } else { Ticket::resolved() };
+        let memtable = &state.memtable;
+        let Some(id) = memtable.id(collection) else { return Ok((false, Ticket::resolved())) };
+        if let None | Some(Change::Tombstone) = memtable.latest(id, key) {
+            let staged = memtable.is_staged(id, key);
+            let ticket = if staged { state.ticket_of_latest() } else { Ticket::resolved() };
             return Ok((false, ticket));
         }
-        let ticket = state.stage(std::iter::once((collection, (Key::new(key), None))));
+        let draft = (collection, (Key::new(key), Change::Tombstone));
+        let ticket = state.stage(std::iter::once(draft));
         drop(state);
         self.0.work.raise();
         Ok((true, ticket))
@@ -219,7 +225,7 @@ impl Shard {
     }
 }
 
-fn apply(memtable: &mut Memtable, collection: &str, key: &[u8], value: Option<Value>) {
+fn apply(memtable: &mut Memtable, collection: &str, key: &[u8], change: Change) {
     let id = memtable.intern(collection);
-    memtable.apply(id, Key::new(key), value);
+    memtable.apply(id, Key::new(key), Entry { sequence: 0, change });
 }

@@ -1,19 +1,21 @@
 //! Reads and writes in one step of a shard: all of it one record of the log, or nothing.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     StorageError,
+    entry::Change,
     key::Key,
+    layers::Layers,
     memtable::{bounds, entry_bytes},
-    page::{Page, PageLimit, Shadowed, gather},
+    page::{Page, PageLimit, gather},
     state::{Draft, State, check_names, check_record},
     value::Value,
     wal::Operation,
 };
 
-/// What a transaction wrote to one collection: the newest value of each key, none if deleted.
-pub(super) type CollectionWrites = (Rc<str>, BTreeMap<Key, Option<Value>>);
+/// What a transaction wrote to one collection: the newest change of each key.
+pub(super) type CollectionWrites = (Arc<str>, BTreeMap<Key, Change>);
 
 /// The view of a transaction: everything staged before it, and over that its own writes.
 ///
@@ -33,7 +35,10 @@ impl<'a> Transaction<'a> {
 
     /// The value of a key, if it has one.
     pub fn get(&mut self, collection: &str, key: &[u8]) -> Result<Option<Value>, StorageError> {
-        Ok(self.find(collection, key).cloned())
+        Ok(match self.find(collection, key) {
+            Some(Change::Inline(value)) => Some(value.clone()),
+            _ => None,
+        })
     }
 
     /// Rows from `from` on, up to and without `to`, in key order.
@@ -45,33 +50,37 @@ impl<'a> Transaction<'a> {
         limit: PageLimit,
     ) -> Result<Page, StorageError> {
         let Some(range) = bounds(from, to) else { return Ok(Page::default()) };
-        let below = self.state.memtable.find(collection).into_iter();
-        let below = below.flat_map(|table| table.range_latest(range));
-        let own = self.own_of(collection).into_iter();
-        let own = own
-            .flat_map(|own| own.range::<[u8], _>(range))
-            .map(|(key, value)| (key, value.as_ref()));
-        let rows = Shadowed::new(below, own);
-        Ok(gather(rows.filter_map(|(key, value)| value.map(|value| (key, value))), limit))
+        let mut layers = Layers::default();
+        if let Some(own) = self.own_of(collection) {
+            layers.push(own.range::<[u8], _>(range));
+        }
+        if let Some(id) = self.state.memtable.id(collection) {
+            self.state.memtable.push_latest(id, range, &mut layers);
+        }
+        Ok(gather(layers, limit).page)
     }
 
     /// Sets a value.
     pub fn set(&mut self, collection: &str, key: &[u8], value: Value) -> Result<(), StorageError> {
         self.state.check_open()?;
         check_names(collection, key)?;
-        let before = self.find(collection, key);
-        let growth = self.state.check_room(collection, key, before, &value, self.growth)?;
-        self.put(collection, key, Some(value.compacted()), growth)
+        let change = Change::Inline(value.compacted());
+        let growth = self.state.check_room(collection, key, &change, self.growth)?;
+        self.put(collection, key, change, growth)
     }
 
     /// Deletes a key and says whether it had a value.
     pub fn delete(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
         self.state.check_open()?;
         check_names(collection, key)?;
-        let Some(before) = self.find(collection, key) else { return Ok(false) };
-        let growth = -(entry_bytes(key, before) as i64);
-        self.put(collection, key, None, growth)?;
-        Ok(true)
+        match self.find(collection, key) {
+            None | Some(Change::Tombstone) => Ok(false),
+            Some(before) => {
+                let growth = -(entry_bytes(key, before) as i64);
+                self.put(collection, key, Change::Tombstone, growth)?;
+                Ok(true)
+            }
+        }
     }
 
     /// What it wrote, one change for each key, and the bytes they take in the log.
@@ -79,14 +88,14 @@ impl<'a> Transaction<'a> {
         self.own
     }
 
-    fn find(&self, collection: &str, key: &[u8]) -> Option<&Value> {
+    fn find(&self, collection: &str, key: &[u8]) -> Option<&Change> {
         match self.own_of(collection).and_then(|own| own.get(key)) {
-            Some(own) => own.as_ref(),
-            None => self.state.memtable.find(collection)?.latest(key),
+            Some(own) => Some(own),
+            None => self.state.memtable.latest(self.state.memtable.id(collection)?, key),
         }
     }
 
-    fn own_of(&self, collection: &str) -> Option<&BTreeMap<Key, Option<Value>>> {
+    fn own_of(&self, collection: &str) -> Option<&BTreeMap<Key, Change>> {
         self.own.iter().find(|(name, _)| **name == *collection).map(|(_, own)| own)
     }
 
@@ -94,25 +103,25 @@ impl<'a> Transaction<'a> {
         &mut self,
         collection: &str,
         key: &[u8],
-        value: Option<Value>,
+        change: Change,
         growth: i64,
     ) -> Result<(), StorageError> {
         // A key written twice is counted twice here: the bound is a little stricter than it need be.
-        let bytes = Operation { collection, key, value: value.as_ref() }.length();
+        let bytes = Operation { collection, key, change: change.borrowed() }.length();
         check_record(self.operation_bytes + bytes)?;
         self.operation_bytes += bytes;
         self.growth += growth;
         let own = match self.own.iter().position(|(name, _)| **name == *collection) {
             Some(index) => &mut self.own[index].1,
             None => {
-                let known =
-                    self.state.memtable.find(collection).map(|table| Rc::clone(table.name()));
-                self.own.push((known.unwrap_or_else(|| Rc::from(collection)), BTreeMap::new()));
+                let memtable = &self.state.memtable;
+                let known = memtable.id(collection).map(|id| Arc::clone(memtable.name(id)));
+                self.own.push((known.unwrap_or_else(|| Arc::from(collection)), BTreeMap::new()));
                 let last = self.own.len() - 1;
                 &mut self.own[last].1
             }
         };
-        own.insert(Key::new(key), value);
+        own.insert(Key::new(key), change);
         Ok(())
     }
 }

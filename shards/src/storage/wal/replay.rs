@@ -17,7 +17,7 @@ use super::{
     record::Kind,
     segment::{self, HEADER_BYTES, HeaderFault},
 };
-use crate::storage::{StorageError, value::Value};
+use crate::storage::{StorageError, entry::Change};
 
 /// A log that has been read, open for more.
 pub(in crate::storage) struct Recovered {
@@ -33,7 +33,7 @@ pub(in crate::storage) struct Recovered {
 /// Reads the log in `options.dir`, applies every operation in order, and begins a new segment.
 pub(in crate::storage) async fn replay(
     options: LogOptions,
-    apply: impl FnMut(&str, &[u8], Option<Value>),
+    apply: impl FnMut(&str, &[u8], Change),
 ) -> Result<Recovered, StorageError> {
     let (disk, dir) = (&options.disk, &options.dir);
     let context = |what: &'static str| move |error| StorageError::io(what, dir, error);
@@ -125,7 +125,7 @@ struct Pass<F> {
     apply: F,
 }
 
-impl<F: FnMut(&str, &[u8], Option<Value>)> Pass<F> {
+impl<F: FnMut(&str, &[u8], Change)> Pass<F> {
     /// Reads one segment up to the first sequence of the next, or to the end of the log, and says where its records end.
     async fn segment(
         &mut self,
@@ -152,8 +152,8 @@ impl<F: FnMut(&str, &[u8], Option<Value>)> Pass<F> {
                 return Err(reader.corrupt(position, what));
             }
             if head.kind == Kind::Operations {
-                let applied = operation::read_all(payload, |(collection, key, value)| {
-                    (self.apply)(collection, key, value);
+                let applied = operation::read_all(payload, |(collection, key, change)| {
+                    (self.apply)(collection, key, change);
                 });
                 if applied.is_none() {
                     return Err(
