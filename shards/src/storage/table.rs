@@ -9,7 +9,12 @@
 //! Always true: entries ascend by table key, and of one key the newest comes first; a file is never changed once it is
 //! finished; nothing read is believed before its checksum.
 
+mod block;
+mod filter;
+mod footer;
+mod index;
 mod properties;
+mod sealed;
 
 pub(super) use properties::{BlobUse, TableMeta};
 
