@@ -20,6 +20,8 @@
 pub mod clock;
 pub mod disk;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod cache;
 mod commit;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
@@ -29,6 +31,8 @@ mod group;
 mod header;
 mod key;
 mod memtable;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod merge;
 mod page;
 mod shard;
 mod signal;

@@ -294,7 +294,14 @@ pub(super) struct BlockCursor {
 impl BlockCursor {
     /// Before the first entry.
     pub(super) fn new(bytes: Bytes) -> Result<Self, Broken> {
-        let mut cursor = Self {
+        let mut cursor = Self::nowhere();
+        cursor.enter(bytes)?;
+        Ok(cursor)
+    }
+
+    /// In no block, where it finds no entries.
+    pub(super) fn nowhere() -> Self {
+        Self {
             bytes: Bytes::new(),
             entries_end: 0,
             restart_count: 0,
@@ -302,9 +309,14 @@ impl BlockCursor {
             end: 0,
             key: Vec::new(),
             payload_at: 0,
-        };
-        cursor.enter(bytes)?;
-        Ok(cursor)
+        }
+    }
+
+    /// Out of the block.
+    pub(super) fn leave(&mut self) {
+        self.bytes = Bytes::new();
+        (self.entries_end, self.restart_count) = (0, 0);
+        self.rewind();
     }
 
     /// Goes on in another block, before its first entry.
@@ -318,7 +330,7 @@ impl BlockCursor {
 
     /// Before the first entry.
     pub(super) fn rewind(&mut self) {
-        (self.at, self.end) = (0, 0);
+        (self.at, self.end, self.payload_at) = (0, 0, 0);
         self.key.clear();
     }
 

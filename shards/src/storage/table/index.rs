@@ -121,6 +121,11 @@ impl IndexCursor {
         self.span()
     }
 
+    /// The separator of the block that it is at.
+    pub(super) fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
     fn span(&self) -> Result<Option<Span>, Broken> {
         self.0.is_at_entry().then(|| read_span(self.0.payload())).transpose()
     }

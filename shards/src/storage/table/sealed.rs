@@ -16,9 +16,9 @@ use lz4_flex::block::{
 use crate::storage::header::{Binding, number_u32};
 
 /// Bytes behind the stored bytes of a small block.
-pub(super) const TRAILER_BYTES: usize = 16;
+const TRAILER_BYTES: usize = 16;
 /// Longest block before compression.
-pub(super) const RAW_BYTES_MAX: usize = u32::MAX as usize;
+const RAW_BYTES_MAX: usize = u32::MAX as usize;
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// LZ4 cannot make more of a byte than this.
@@ -30,6 +30,11 @@ const SKIPPED_MAX: u32 = 15;
 
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
+
+/// Bytes of a block that is sealed without compression.
+pub(super) fn sealed_bytes(raw_bytes: usize) -> usize {
+    raw_bytes + 4 * chunk_count(raw_bytes) + TRAILER_BYTES
+}
 
 /// Closes `stored`, which is at most [`RAW_BYTES_MAX`] long and not compressed, for its place.
 pub(super) fn seal(stored: &mut Vec<u8>, binding: Binding, offset: u64) {
@@ -89,7 +94,7 @@ impl Sealer {
 }
 
 fn close(stored: &mut Vec<u8>, raw_bytes: usize, compression: u8, binding: Binding, offset: u64) {
-    debug_assert!(raw_bytes <= RAW_BYTES_MAX);
+    assert!(raw_bytes <= RAW_BYTES_MAX && stored.len() <= RAW_BYTES_MAX);
     let stored_bytes = stored.len();
     for chunk in 0..chunk_count(stored_bytes) {
         let end = stored_bytes.min((chunk + 1) * CHUNK_BYTES);
@@ -112,7 +117,7 @@ pub(super) fn open(sealed: Bytes, binding: Binding, offset: u64) -> Result<Bytes
         sealed.split_last_chunk::<TRAILER_BYTES>().ok_or("it is shorter than its trailer")?;
     let (raw_bytes, stored_bytes) =
         (number_u32(trailer, 0) as usize, number_u32(trailer, 4) as usize);
-    if before.len() != stored_bytes + 4 * chunk_count(stored_bytes) {
+    if sealed.len() != sealed_bytes(stored_bytes) {
         return Err("it is not as long as its trailer says");
     }
     let (fields, checksum) = trailer.split_at(TRAILER_BYTES - 4);
