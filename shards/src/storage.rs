@@ -23,6 +23,8 @@ pub mod disk;
 mod answer;
 #[cfg_attr(not(test), expect(dead_code, reason = "used when large values leave the log"))]
 mod blob;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod cache;
 mod commit;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
@@ -33,6 +35,8 @@ mod header;
 mod key;
 mod layers;
 mod memtable;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod merge;
 mod page;
 mod shard;
 mod signal;

@@ -7,3 +7,4 @@ mod faults;
 mod machine;
 mod real;
 mod sharing;
+mod tables;
