@@ -26,6 +26,8 @@ mod entry;
 mod error;
 mod group;
 mod key;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
+mod log;
 mod memtable;
 mod page;
 mod shard;
@@ -35,7 +37,6 @@ mod stats;
 mod ticket;
 mod transaction;
 mod value;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod varint;
 mod wal;
 

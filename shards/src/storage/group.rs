@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use super::{
     key::Key,
+    log::{Records, record_bytes},
     memtable::{Memtable, TableId},
     ticket::Outcome,
     value::Value,
-    wal::{Operation, Records, count_length, record_bytes},
+    wal::{self, Operation, count_length},
 };
 
 /// A group takes no more records once it is this long; the next one gathers behind it.
@@ -61,7 +62,7 @@ impl Group {
                 key: &change.key,
                 value: change.value.as_ref(),
             });
-            records.push(span.payload_bytes, operations);
+            records.push(span.payload_bytes, |out| wal::write_all(operations, out));
             start = span.end;
         }
     }

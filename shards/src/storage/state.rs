@@ -14,11 +14,12 @@ use super::{
     StorageError,
     group::{Change, Group},
     key::Key,
+    log::PAYLOAD_BYTES_MAX,
     memtable::{Memtable, collection_bytes, entry_bytes},
     stats::Stats,
     ticket::{Outcome, Ticket},
     value::Value,
-    wal::{Operation, PAYLOAD_BYTES_MAX},
+    wal::Operation,
 };
 use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
 
