@@ -390,3 +390,26 @@ fn damage_to_anything_vouched_for_is_found() {
     }
     assert_eq!(harmless, 1 + 4 + 1 + 4, "padding of two payloads and of their tables' ends");
 }
+
+/// The header of a segment that could not be begun said where the one before it ends; smaller groups went on behind that
+/// place and were lost.
+#[test]
+fn what_is_written_after_a_segment_could_not_be_begun_is_found_again() {
+    for call in 0..10 {
+        let disk = SimDisk::new(call);
+        let (mut log, _) = open(&disk, 1).unwrap();
+        let mut taken = 0;
+        append(&mut log, &[vec![1; 3000]]).unwrap();
+        disk.fail_after(call, Fault::NoSpace);
+        for length in [6000, 20, 20] {
+            match append(&mut log, &[vec![2; length]]) {
+                Ok(()) => taken += 1,
+                Err(AppendError::NoSpace(_)) => {}
+                Err(AppendError::Fatal(_)) => break,
+            }
+        }
+        disk.reboot(Crash::Process);
+        let (_, found) = open(&disk, 1).unwrap();
+        assert!(found.len() > taken, "call {call}: {} of {}", found.len(), taken + 1);
+    }
+}

@@ -33,6 +33,9 @@ pub(in crate::storage) struct Log {
     sequence: u64,
     /// Segments before the current one, oldest first.
     sealed: VecDeque<Sealed>,
+    /// The current segment takes no more records: the header of the next one may be on the disk, and says where this one
+    /// ends.
+    is_full: bool,
 }
 
 /// A segment that is not written to any more.
@@ -82,7 +85,7 @@ impl Log {
         sequence: u64,
     ) -> Result<Self, StorageError> {
         let segment = Segment::create(&options, number, sequence).await?;
-        Ok(Self { options, segment, sequence, sealed })
+        Ok(Self { options, segment, sequence, sealed, is_full: false })
     }
 
     /// Goes on behind `tail` of a segment that holds only zeros there, and whose first record is `first`; the next one
@@ -95,7 +98,7 @@ impl Log {
         sequence: u64,
     ) -> Result<Self, StorageError> {
         let segment = Segment::go_on(reader, first, tail).await?;
-        Ok(Self { options, segment, sequence, sealed })
+        Ok(Self { options, segment, sequence, sealed, is_full: false })
     }
 
     /// Writes a group: `bytes` is the sum of the [`record_bytes`] of the records that `fill` adds. The kernel has them
@@ -105,9 +108,8 @@ impl Log {
         bytes: u64,
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
-        if self.segment.tail > HEADER_BYTES
-            && self.segment.tail + bytes > self.options.segment_bytes
-        {
+        let is_fresh = self.segment.tail == HEADER_BYTES;
+        if self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes {
             self.begin_segment().await?;
         }
         self.reserve(bytes).await?;
@@ -226,6 +228,7 @@ impl Log {
         if self.is_dirty() {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
+        self.is_full = true;
         let number = self.segment.binding.segment + 1;
         let next = Segment::create(&self.options, number, self.sequence).await;
         let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
@@ -234,6 +237,7 @@ impl Log {
             sequence: last.sequence,
             bytes: last.tail,
         });
+        self.is_full = false;
         // It is durable; what closing says cannot change that.
         let _ = last.file.close().await;
         Ok(())
