@@ -20,20 +20,28 @@
 pub mod clock;
 pub mod disk;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod cache;
 mod commit;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
 mod error;
 mod group;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod header;
 mod key;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
 mod log;
 mod memtable;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod merge;
 mod page;
 mod shard;
 mod signal;
 mod state;
 mod stats;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod table;
 mod ticket;
 mod transaction;
 mod value;

@@ -7,3 +7,4 @@ mod faults;
 pub(super) mod machine;
 mod real;
 mod sharing;
+mod tables;

@@ -24,7 +24,9 @@ async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
     (shard, glommio::spawn_local(async move { looping.run().await }), recovery.records)
 }
 
-fn on_a_reactor<F: Future<Output = ()> + 'static>(story: impl FnOnce() -> F + Send + 'static) {
+pub(super) fn on_a_reactor<F: Future<Output = ()> + 'static>(
+    story: impl FnOnce() -> F + Send + 'static,
+) {
     LocalExecutorBuilder::new(Placement::Unbound)
         .spawn(move || async move { story().await })
         .unwrap()
