@@ -34,6 +34,8 @@ mod group;
 mod header;
 mod key;
 mod layers;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
+mod log;
 mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod merge;
@@ -47,7 +49,6 @@ mod table;
 mod ticket;
 mod transaction;
 mod value;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod varint;
 mod wal;
 

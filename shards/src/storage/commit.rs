@@ -18,9 +18,9 @@ use futures_util::future::select;
 use super::{
     StorageError,
     group::Group,
+    log::{AppendError, Log},
     shard::Inner,
     ticket::Ticket,
-    wal::{AppendError, Log},
 };
 use crate::settings::SyncMode;
 

@@ -11,10 +11,11 @@ use super::{
     blob::{Head, Placing, Spot},
     entry::{BlobRef, Change, ChangeRef, Entry, Sequence},
     key::Key,
+    log::{Records, record_bytes},
     memtable::{Memtable, TableId},
     ticket::Outcome,
     value::Value,
-    wal::{Operation, Records, count_length, record_bytes},
+    wal::{self, Operation, count_length},
 };
 
 /// A group takes no more records once it is this long; the next one gathers behind it.
@@ -130,7 +131,7 @@ impl Group {
                 key: &write.key,
                 change: write.logged(),
             });
-            records.push(span.payload_bytes, operations);
+            records.push(span.payload_bytes, |out| wal::write_all(operations, out));
             start = span.end;
         }
     }

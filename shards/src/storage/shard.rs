@@ -11,6 +11,7 @@ use super::{
     entry::{Change, Entry},
     key::Key,
     layers::Layers,
+    log::{self, Log, LogOptions},
     memtable::{Memtable, bounds},
     page::{Page, PageLimit, gather},
     signal::Signal,
@@ -19,7 +20,7 @@ use super::{
     ticket::{Outcome, Ticket},
     transaction::{self, Transaction},
     value::Value,
-    wal::{self, Log, LogOptions, Operation},
+    wal::{self, Operation, Operations},
 };
 use crate::settings::SyncMode;
 
@@ -81,21 +82,25 @@ impl Shard {
         let mut recovery = Recovery::default();
         let (mut log, mut mode) = (None, SyncMode::None);
         if let EngineOptions::Lsm { dir, segment_bytes, sync } = engine {
-            let options = LogOptions { disk, dir, directory_id, shard, segment_bytes };
+            let format = &wal::FORMAT;
+            let options = LogOptions { format, disk, dir, directory_id, shard, segment_bytes };
             let memtable = &mut state.memtable;
-            let recovered = wal::replay(options, |collection, key, change| {
-                apply(memtable, collection, key, change)
+            let mut operations = Operations(|collection: &str, key: &[u8], change| {
+                apply(memtable, collection, key, change);
             });
-            let recovered = recovered.await?;
+            let numbers = log::numbers(&options).await?;
+            let found = log::read(&options, &numbers, 1, &mut operations).await?;
             recovery = Recovery {
-                records: recovered.records,
-                bytes: recovered.bytes,
-                truncated_bytes: recovered.truncated_bytes,
-                segments: recovered.log.segments(),
+                records: found.records,
+                bytes: found.bytes,
+                truncated_bytes: found.truncated_bytes,
+                segments: 0,
             };
-            state.stats.log_bytes = recovered.log.bytes();
-            state.stats.segments = recovered.log.segments();
-            (log, mode) = (Some(recovered.log), sync);
+            let ready = found.resume(options).await?;
+            state.stats.log_bytes = ready.bytes();
+            state.stats.segments = ready.segments();
+            recovery.segments = ready.segments();
+            (log, mode) = (Some(ready), sync);
         }
         let inner = Inner {
             state: RefCell::new(state),

@@ -15,11 +15,11 @@ use super::{
     entry::{BlobRef, Change, Entry, Sequence},
     group::Group,
     key::Key,
+    log::PAYLOAD_BYTES_MAX,
     memtable::{Memtable, collection_bytes, entry_bytes},
     stats::Stats,
     ticket::{Outcome, Ticket},
     value::Value,
-    wal::PAYLOAD_BYTES_MAX,
 };
 use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
 

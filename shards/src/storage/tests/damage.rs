@@ -16,7 +16,7 @@ use crate::{
 
 /// A log of several segments, each group with one record.
 fn written(seed: u64) -> (Machine, Page) {
-    let mut machine = Machine::new(seed, SyncMode::Always, 32 * 1024);
+    let mut machine = Machine::new(seed, SyncMode::Always, 16 * 1024);
     for life in 0..3u8 {
         machine.start().unwrap();
         for key in 0..12u8 {
@@ -56,7 +56,10 @@ fn a_flipped_bit_anywhere_is_found_or_without_effect() {
                 Err(error) => panic!("{error}"),
             }
             machine.crash(Crash::Process);
-            machine.disk.rot(path, offset, mask);
+            // One that held nothing is removed when its header block is damaged.
+            if machine.disk.files().iter().any(|(there, _)| there == path) {
+                machine.disk.rot(path, offset, mask);
+            }
         }
         assert!(found > 0);
     });

@@ -3,12 +3,12 @@
 //! Written and measured from borrowed parts, so that logging a value copies it once, into the buffer of the disk. Reading
 //! gives values in memory of their own: nothing keeps the read buffer alive.
 
-use super::varint;
 use crate::{
     limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX},
     storage::{
         entry::{BlobRef, Change, ChangeRef},
         value::{Meta, Value, copied},
+        varint,
     },
 };
 
@@ -41,7 +41,7 @@ impl Operation<'_> {
     }
 
     /// Writes it at the start of `out` and gives what is left.
-    pub(super) fn write<'b>(&self, out: &'b mut [u8]) -> &'b mut [u8] {
+    fn write<'b>(&self, out: &'b mut [u8]) -> &'b mut [u8] {
         debug_assert!(self.collection.len() <= COLLECTION_BYTES_MAX);
         debug_assert!(self.key.len() <= KEY_BYTES_MAX);
         let kind = match self.change {
@@ -70,10 +70,13 @@ pub(in crate::storage) fn count_length(count: u64) -> usize {
 }
 
 /// One operation as read back: collection, key and change.
-pub(super) type Read<'a> = (&'a str, &'a [u8], Change);
+pub(in crate::storage) type Read<'a> = (&'a str, &'a [u8], Change);
 
 /// Calls `apply` with each operation of a payload; `None` if the payload is not one that we write.
-pub(super) fn read_all<'a>(payload: &'a [u8], mut apply: impl FnMut(Read<'a>)) -> Option<()> {
+pub(in crate::storage) fn read_all<'a>(
+    payload: &'a [u8],
+    mut apply: impl FnMut(Read<'a>),
+) -> Option<()> {
     let (count, mut rest) = varint::read(payload)?;
     for _ in 0..count {
         let (read, behind) = read(rest)?;
@@ -154,7 +157,7 @@ fn put<'b>(out: &'b mut [u8], bytes: &[u8]) -> &'b mut [u8] {
 }
 
 /// Writes a whole payload; `out` has exactly the room for it.
-pub(super) fn write_all<'a>(
+pub(in crate::storage) fn write_all<'a>(
     operations: impl ExactSizeIterator<Item = Operation<'a>>,
     out: &mut [u8],
 ) {

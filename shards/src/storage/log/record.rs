@@ -33,8 +33,8 @@ pub(super) struct Binding {
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Operations, applied together.
-    Operations,
+    /// Something that happened, whole.
+    Payload,
     /// Nothing; it vouches for what lies before it.
     Mark,
 }
@@ -106,7 +106,7 @@ impl Head {
         let sound = head.payload_bytes <= PAYLOAD_BYTES_MAX
             && head.record_bytes() <= room
             && head.synced_up_to <= position
-            && (head.kind == Kind::Operations || head.payload_bytes == 0);
+            && (head.kind == Kind::Payload || head.payload_bytes == 0);
         sound.then_some(head)
     }
 
@@ -142,14 +142,14 @@ impl Binding {
 impl Kind {
     fn code(self) -> u8 {
         match self {
-            Self::Operations => 1,
+            Self::Payload => 1,
             Self::Mark => 2,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
         match code {
-            1 => Some(Self::Operations),
+            1 => Some(Self::Payload),
             2 => Some(Self::Mark),
             _ => None,
         }
@@ -163,7 +163,7 @@ mod tests {
     const BINDING: Binding = Binding { directory_id: 1, shard: 2, segment: 3 };
 
     fn written(payload: &[u8]) -> Vec<u8> {
-        let kind = if payload.is_empty() { Kind::Mark } else { Kind::Operations };
+        let kind = if payload.is_empty() { Kind::Mark } else { Kind::Payload };
         let head = Head { payload_bytes: payload.len(), sequence: 9, synced_up_to: 4096, kind };
         let mut out = vec![0xaa; record_bytes(payload.len())];
         head.write(BINDING, 8192, &mut out, |place| place.copy_from_slice(payload));
