@@ -29,6 +29,7 @@ mod commit;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
 mod error;
+mod fetch;
 mod group;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
@@ -40,6 +41,7 @@ mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod merge;
 mod page;
+mod scan;
 mod shard;
 mod signal;
 mod state;
@@ -50,6 +52,7 @@ mod ticket;
 mod transaction;
 mod value;
 mod varint;
+mod view;
 mod wal;
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ fn update(
     keys: &[Bytes],
     change: &Change,
 ) -> Result<u64, Failure> {
+    for key in keys {
+        // What lies on the disk is read all at once, before anything is changed.
+        let _ = transaction.get(collection, key);
+    }
+    transaction.check_here()?;
     let now = unix_seconds();
     let mut affected = 0;
     for key in keys {
@@ -160,6 +165,15 @@ fn batch(
     transaction: &mut Transaction<'_>,
     operations: &[Operation],
 ) -> Result<Vec<Reply>, Failure> {
+    for operation in operations {
+        // What lies on the disk is read all at once, before anything is changed.
+        let _ = match operation {
+            Operation::Get { collection, key } => transaction.get(collection, key).map(drop),
+            Operation::Delete { collection, key } => transaction.has(collection, key).map(drop),
+            _ => Ok(()),
+        };
+    }
+    transaction.check_here()?;
     let mut bytes_left = UNARY_ROWS_BYTES_MAX;
     let step = |(index, operation)| {
         one_of_batch(transaction, operation)

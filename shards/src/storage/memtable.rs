@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    entry::{BlobRef, Change, Entry, Sequence},
+    entry::{BlobRef, Change, CollectionId, Entry, Sequence},
     key::Key,
     layers::Layers,
 };
@@ -45,6 +45,8 @@ pub(super) struct Memtable {
 
 struct Table {
     name: Arc<str>,
+    /// Its number in tables, once it has been flushed.
+    number: Option<CollectionId>,
     entries: Entries,
     staged: BTreeMap<Key, Staged>,
 }
@@ -108,9 +110,21 @@ impl Memtable {
         let name: Arc<str> = Arc::from(collection);
         let id = TableId(self.tables.len() as u32);
         self.ids.insert(Arc::clone(&name), id);
-        self.tables.push(Table { name, entries: Entries::new(), staged: BTreeMap::new() });
+        let (entries, staged) = (Entries::new(), BTreeMap::new());
+        self.tables.push(Table { name, number: None, entries, staged });
         self.collection_bytes += collection_bytes(collection);
         id
+    }
+
+    /// The number of a collection in tables; `None` if no table can hold anything of it.
+    pub(super) fn number(&self, id: TableId) -> Option<CollectionId> {
+        self.table(id).number
+    }
+
+    /// Takes note of a collection's number in tables.
+    pub(super) fn set_number(&mut self, collection: &str, number: CollectionId) {
+        let id = self.intern(collection);
+        self.tables[id.0 as usize].number = Some(number);
     }
 
     /// Puts a change over what is there, for those who decide what comes next.

@@ -5,21 +5,25 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 use super::{
     StorageError,
     answer::Answer,
+    cache::Cache,
     clock::Clock,
     commit,
     disk::Disk,
-    entry::{Change, Entry},
+    entry::{Change, Entry, Probe},
+    fetch::{Fetched, Miss},
     key::Key,
     layers::Layers,
     log::{self, Log, LogOptions},
     memtable::{Memtable, bounds},
     page::{Page, PageLimit, gather},
+    scan,
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Recovery, Stats},
     ticket::{Outcome, Ticket},
     transaction::{self, Transaction},
     value::Value,
+    view::{Progress, Search, View},
     wal::{self, Operation, Operations},
 };
 use crate::settings::SyncMode;
@@ -57,8 +61,16 @@ pub enum EngineOptions {
 #[derive(Clone)]
 pub struct Shard(Rc<Inner>);
 
+/// How a run of a transaction ended.
+enum Attempt<T, E> {
+    Ended(Result<(T, Ticket), E>),
+    Missed(Vec<Miss>),
+}
+
 pub(super) struct Inner {
     pub(super) state: RefCell<State>,
+    /// Blocks of tables and large values.
+    pub(super) cache: Rc<Cache>,
     pub(super) clock: Rc<dyn Clock>,
     pub(super) sync: SyncMode,
     /// Until the commit loop takes it.
@@ -104,6 +116,7 @@ impl Shard {
         }
         let inner = Inner {
             state: RefCell::new(state),
+            cache: Rc::new(Cache::new(0)),
             clock,
             sync: mode,
             log: RefCell::new(log),
@@ -116,12 +129,40 @@ impl Shard {
     /// The visible value of a key. Told by memory, it costs one search and no allocation.
     pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
         let state = self.0.state.borrow();
-        let memtable = &state.memtable;
-        let change = memtable.id(collection).and_then(|id| memtable.visible(id, key));
-        Answer::Now(Ok(match change {
-            Some(Change::Inline(value)) => Some(value.clone()),
-            _ => None,
-        }))
+        let Some(id) = state.memtable.id(collection) else { return Answer::Now(Ok(None)) };
+        if let Some(change) = state.memtable.visible(id, key) {
+            return self.value_of(&state.view, Some(change.clone()));
+        }
+        let Some(number) = state.memtable.number(id) else { return Answer::Now(Ok(None)) };
+        let mut search = Search::new(Rc::clone(&state.view), Probe::new(number, key));
+        match search.look(&self.0.cache) {
+            Err(error) => Answer::Now(Err(error)),
+            Ok(Progress::Done(change)) => self.value_of(search.view(), change),
+            Ok(Progress::Needs(table, span)) => {
+                let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(search.view()));
+                Answer::Later(Box::pin(async move {
+                    match search.finish(&cache, table, span).await? {
+                        None | Some(Change::Tombstone) => Ok(None),
+                        Some(Change::Inline(value)) => Ok(Some(value)),
+                        Some(Change::Blob(meta, blob)) => view.value(&cache, meta, blob).await,
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The value that a change says, whose files are in `view`.
+    fn value_of(&self, view: &Rc<View>, change: Option<Change>) -> Answer<Option<Value>> {
+        let (meta, blob) = match change {
+            None | Some(Change::Tombstone) => return Answer::Now(Ok(None)),
+            Some(Change::Inline(value)) => return Answer::Now(Ok(Some(value))),
+            Some(Change::Blob(meta, blob)) => (meta, blob),
+        };
+        if let Some(data) = self.0.cache.get(blob.file, blob.offset) {
+            return Answer::Now(Ok(Some(Value { data, meta })));
+        }
+        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(view));
+        Answer::Later(Box::pin(async move { view.value(&cache, meta, blob).await }))
     }
 
     /// Visible rows from `from` on, up to and without `to`, in key order.
@@ -133,11 +174,22 @@ impl Shard {
         limit: PageLimit,
     ) -> Answer<Page> {
         let state = self.0.state.borrow();
-        let mut layers = Layers::default();
-        if let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) {
-            state.memtable.push_visible(id, range, &mut layers);
+        let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) else {
+            return Answer::Now(Ok(Page::default()));
+        };
+        if state.memtable.number(id).is_some() && state.view.has_tables() {
+            let (from, to) = (from.to_vec(), to.map(<[u8]>::to_vec));
+            return Answer::Later(Box::pin(scan::page(Rc::clone(&self.0), id, from, to, limit)));
         }
-        Answer::Now(Ok(gather(layers, limit).page))
+        let mut layers = Layers::default();
+        state.memtable.push_visible(id, range, &mut layers);
+        let mut draft = gather(layers, limit);
+        scan::complete_at_once(&mut draft, &self.0.cache);
+        if draft.blobs.is_empty() {
+            return Answer::Now(Ok(draft.page));
+        }
+        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(&state.view));
+        Answer::Later(Box::pin(async move { scan::complete(draft, &view, &cache).await }))
     }
 
     /// Runs `f` as one atomic step. Its writes are one record; when it fails or panics there are none. The ticket tells when
@@ -149,24 +201,48 @@ impl Shard {
         &self,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
     ) -> Answer<(T, Ticket), E> {
-        Answer::Now(self.attempt(&mut f))
+        let mut fetched = Fetched::default();
+        let mut misses = match self.attempt(&fetched, &mut f) {
+            Attempt::Ended(result) => return Answer::Now(result),
+            Attempt::Missed(misses) => misses,
+        };
+        let shard = self.clone();
+        Answer::Later(Box::pin(async move {
+            loop {
+                let (view, flushes) = shard.0.view();
+                fetched.fetch(&view, &shard.0.cache, flushes, misses).await?;
+                fetched.renew(shard.0.state.borrow().flushes);
+                misses = match shard.attempt(&fetched, &mut f) {
+                    Attempt::Ended(result) => return result,
+                    Attempt::Missed(misses) => misses,
+                };
+            }
+        }))
     }
 
     fn attempt<T, E: From<StorageError>>(
         &self,
+        fetched: &Fetched,
         f: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
-    ) -> Result<(T, Ticket), E> {
+    ) -> Attempt<T, E> {
         let state = self.0.state.borrow();
-        let mut transaction = Transaction::new(&state);
-        let result = f(&mut transaction)?;
-        let mut own = transaction.into_drafts();
-        if own.is_empty() {
-            return Ok((result, state.ticket_of_latest()));
+        let mut transaction = Transaction::new(&state, &self.0.cache, fetched);
+        let result = f(&mut transaction);
+        let (mut own, misses) = transaction.into_parts();
+        if !misses.is_empty() {
+            return Attempt::Missed(misses);
         }
-        drop(state);
-        let ticket = self.0.state.borrow_mut().stage(transaction::drafts(&mut own));
-        self.0.work.raise();
-        Ok((result, ticket))
+        let result = match result {
+            Ok(result) if own.is_empty() => Ok((result, state.ticket_of_latest())),
+            Ok(result) => {
+                drop(state);
+                let ticket = self.0.state.borrow_mut().stage(transaction::drafts(&mut own));
+                self.0.work.raise();
+                Ok((result, ticket))
+            }
+            Err(error) => Err(error),
+        };
+        Attempt::Ended(result)
     }
 
     /// Sets a value.
@@ -186,7 +262,13 @@ impl Shard {
 
     /// Deletes a key and says whether it had a value.
     pub fn delete(&self, collection: &str, key: &[u8]) -> Answer<(bool, Ticket)> {
-        Answer::Now(self.delete_now(collection, key))
+        match self.delete_now(collection, key) {
+            Err(StorageError::OnDisk) => {
+                let (collection, key) = (collection.to_owned(), key.to_vec());
+                self.transact(move |transaction| transaction.delete(&collection, &key))
+            }
+            result => Answer::Now(result),
+        }
     }
 
     fn delete_now(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
@@ -195,10 +277,14 @@ impl Shard {
         check_names(collection, key)?;
         let memtable = &state.memtable;
         let Some(id) = memtable.id(collection) else { return Ok((false, Ticket::resolved())) };
-        if let None | Some(Change::Tombstone) = memtable.latest(id, key) {
-            let staged = memtable.is_staged(id, key);
-            let ticket = if staged { state.ticket_of_latest() } else { Ticket::resolved() };
-            return Ok((false, ticket));
+        match memtable.latest(id, key) {
+            None if memtable.number(id).is_some() => return Err(StorageError::OnDisk),
+            None | Some(Change::Tombstone) => {
+                let staged = memtable.is_staged(id, key);
+                let ticket = if staged { state.ticket_of_latest() } else { Ticket::resolved() };
+                return Ok((false, ticket));
+            }
+            Some(_) => {}
         }
         let draft = (collection, (Key::new(key), Change::Tombstone));
         let ticket = state.stage(std::iter::once(draft));
@@ -227,6 +313,14 @@ impl Shard {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.state.borrow().snapshot()
+    }
+}
+
+impl Inner {
+    /// The files of this moment, and how many flushes they hold.
+    pub(super) fn view(&self) -> (Rc<View>, u64) {
+        let state = self.state.borrow();
+        (Rc::clone(&state.view), state.flushes)
     }
 }
 

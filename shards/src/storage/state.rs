@@ -20,6 +20,7 @@ use super::{
     stats::Stats,
     ticket::{Outcome, Ticket},
     value::Value,
+    view::View,
 };
 use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
 
@@ -32,6 +33,10 @@ const SPARE_OPERATIONS_MAX: usize = 4096;
 pub(super) struct State {
     pub(super) memtable: Memtable,
     pub(super) stats: Stats,
+    /// The files that belong to what is in memory.
+    pub(super) view: Rc<View>,
+    /// Flushes that have been installed since the start: each moves entries from memory to tables.
+    pub(super) flushes: u64,
     shard: u32,
     memtable_bytes_max: u64,
     has_log: bool,
@@ -59,6 +64,8 @@ impl State {
         Self {
             memtable: Memtable::default(),
             stats: Stats::default(),
+            view: Rc::default(),
+            flushes: 0,
             shard,
             memtable_bytes_max,
             has_log,
