@@ -4,12 +4,13 @@ use std::{path::PathBuf, rc::Rc};
 
 use super::{
     Format, LogOptions,
-    record::{ALIGNMENT, Binding, HEAD_BYTES, Head, table_bytes},
-    segment::{self, HEADER_BYTES, Header, HeaderFault},
+    record::{ALIGNMENT, HEAD_BYTES, Head, table_bytes},
+    segment::{self, HEADER_BYTES, HeaderFault},
 };
 use crate::storage::{
     StorageError,
     disk::{BLOCK_BYTES, DiskFile, Opening},
+    header::Binding,
 };
 
 /// Bytes read at once.
@@ -44,17 +45,17 @@ impl Reader {
         let file = opened.map_err(|error| StorageError::io("cannot open", &path, error))?;
         let size =
             file.size().await.map_err(|error| StorageError::io("cannot measure", &path, error))?;
-        let binding =
-            Binding { directory_id: options.directory_id, shard: options.shard, segment: number };
+        let binding = Binding { directory_id: options.directory_id, shard: options.shard, number };
         Ok(Self { path, size, format, binding, file, window: Vec::new(), window_start: 0 })
     }
 
-    pub(super) async fn header(&mut self) -> Result<Result<Header, HeaderFault>, StorageError> {
+    /// The sequence of the first record.
+    pub(super) async fn header(&mut self) -> Result<Result<u64, HeaderFault>, StorageError> {
         if self.size < HEADER_BYTES {
             return Ok(Err(HeaderFault::Damaged));
         }
         let (format, binding) = (self.format, self.binding);
-        Ok(Header::read(format, self.bytes(0, HEADER_BYTES).await?, binding))
+        Ok(segment::read_header(self.bytes(0, HEADER_BYTES).await?, format, binding))
     }
 
     /// The record at `position`, head and payload; `None` if there is no valid one.

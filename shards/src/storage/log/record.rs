@@ -9,7 +9,7 @@
 //! The header CRC covers the table and is bound to directory, shard, segment and position: a record is valid at one
 //! place only.
 
-use super::segment::{number_u32, number_u64};
+use crate::storage::header::{Binding, number_u32, number_u64};
 
 /// Bytes before the chunk table.
 pub(super) const HEAD_BYTES: usize = 32;
@@ -21,14 +21,6 @@ pub(in crate::storage) const PAYLOAD_BYTES_MAX: usize = 1024 * 1024 * 1024;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + PAYLOAD_BYTES_MAX / 4096 < i32::MAX as usize - 8192);
-
-/// Where records belong; part of every checksum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Binding {
-    pub(super) directory_id: u64,
-    pub(super) shard: u32,
-    pub(super) segment: u64,
-}
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +79,7 @@ impl Head {
         {
             place.copy_from_slice(&crc32fast::hash(chunk).to_le_bytes());
         }
-        let checksum = binding.checksum(position, &head[4..]);
+        let checksum = checksum(binding, position, &head[4..]);
         head[..4].copy_from_slice(&checksum.to_le_bytes());
     }
 
@@ -112,7 +104,7 @@ impl Head {
 
     /// Whether fixed part and table, as read from `position`, are what was written there.
     pub(super) fn verify(head_and_table: &[u8], binding: Binding, position: u64) -> bool {
-        binding.checksum(position, &head_and_table[4..]) == number_u32(head_and_table, 0)
+        checksum(binding, position, &head_and_table[4..]) == number_u32(head_and_table, 0)
     }
 
     /// Whether the payload is what the table says.
@@ -125,18 +117,17 @@ impl Head {
     }
 }
 
-impl Binding {
-    fn checksum(&self, position: u64, bytes: &[u8]) -> u32 {
-        let mut place = [0; 28];
-        place[..8].copy_from_slice(&self.directory_id.to_le_bytes());
-        place[8..12].copy_from_slice(&self.shard.to_le_bytes());
-        place[12..20].copy_from_slice(&self.segment.to_le_bytes());
-        place[20..].copy_from_slice(&position.to_le_bytes());
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&place);
-        hasher.update(bytes);
-        hasher.finalize()
-    }
+/// Bound to its place: a head is valid there only.
+fn checksum(binding: Binding, position: u64, bytes: &[u8]) -> u32 {
+    let mut place = [0; 28];
+    place[..8].copy_from_slice(&binding.directory_id.to_le_bytes());
+    place[8..12].copy_from_slice(&binding.shard.to_le_bytes());
+    place[12..20].copy_from_slice(&binding.number.to_le_bytes());
+    place[20..].copy_from_slice(&position.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&place);
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 impl Kind {
@@ -160,7 +151,7 @@ impl Kind {
 mod tests {
     use super::*;
 
-    const BINDING: Binding = Binding { directory_id: 1, shard: 2, segment: 3 };
+    const BINDING: Binding = Binding { directory_id: 1, shard: 2, number: 3 };
 
     fn written(payload: &[u8]) -> Vec<u8> {
         let kind = if payload.is_empty() { Kind::Mark } else { Kind::Payload };
@@ -208,7 +199,7 @@ mod tests {
         assert!(read(&bytes, BINDING, 8200).is_none());
         assert!(read(&bytes, Binding { directory_id: 2, ..BINDING }, 8192).is_none());
         assert!(read(&bytes, Binding { shard: 3, ..BINDING }, 8192).is_none());
-        assert!(read(&bytes, Binding { segment: 4, ..BINDING }, 8192).is_none());
+        assert!(read(&bytes, Binding { number: 4, ..BINDING }, 8192).is_none());
     }
 
     #[test]

@@ -191,8 +191,7 @@ async fn headers(
     for (index, &number) in numbers.iter().enumerate() {
         let mut reader = Reader::open(options, number).await?;
         match reader.header().await? {
-            Ok(header) => {
-                let sequence = header.sequence_first;
+            Ok(sequence) => {
                 if sequence <= from {
                     (headers.start, damage) = (Some(headers.segments.len()), None);
                 }

@@ -14,12 +14,13 @@ use std::{collections::VecDeque, path::PathBuf, rc::Rc};
 use super::{
     LogOptions,
     reader::Reader,
-    record::{Binding, Head, Kind, record_bytes},
-    segment::{self, HEADER_BYTES, Header},
+    record::{Head, Kind, record_bytes},
+    segment::{self, HEADER_BYTES},
 };
 use crate::storage::{
     StorageError,
     disk::{BLOCK_BYTES, DiskFile, Opening},
+    header::Binding,
 };
 
 /// Groups from this size on get their room by allocation: writing zeros first would double their cost.
@@ -229,11 +230,11 @@ impl Log {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
         self.is_full = true;
-        let number = self.segment.binding.segment + 1;
+        let number = self.segment.binding.number + 1;
         let next = Segment::create(&self.options, number, self.sequence).await;
         let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
         self.sealed.push_back(Sealed {
-            number: last.binding.segment,
+            number: last.binding.number,
             sequence: last.sequence,
             bytes: last.tail,
         });
@@ -252,7 +253,7 @@ impl Segment {
         sequence: u64,
     ) -> Result<Self, StorageError> {
         let LogOptions { format, disk, dir, directory_id, shard, .. } = options;
-        let binding = Binding { directory_id: *directory_id, shard: *shard, segment: number };
+        let binding = Binding { directory_id: *directory_id, shard: *shard, number };
         let path = segment::path(format, dir, number);
         let context = |what: &'static str| {
             let path = path.clone();
@@ -260,7 +261,7 @@ impl Segment {
         };
         let file = disk.open(&path, Opening::Fresh).await.map_err(context("cannot create"))?;
         let mut block = file.buffer(BLOCK_BYTES);
-        Header { binding, sequence_first: sequence }.write(format, &mut block);
+        segment::write_header(&mut block, format, binding, sequence);
         let durable = async {
             file.write_at(0, block).await.map_err(context("cannot write"))?;
             file.sync().await.map_err(context("cannot sync"))?;
