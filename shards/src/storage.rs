@@ -30,8 +30,9 @@ mod group;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
 mod key;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
 mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod manifest;
 mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod merge;
@@ -46,6 +47,8 @@ mod ticket;
 mod transaction;
 mod value;
 mod varint;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod version;
 mod wal;
 
 #[cfg(test)]
