@@ -37,6 +37,8 @@ mod key;
 mod layers;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
 mod log;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod manifest;
 mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod merge;
@@ -53,6 +55,8 @@ mod transaction;
 mod value;
 mod varint;
 mod view;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod version;
 mod wal;
 
 #[cfg(test)]

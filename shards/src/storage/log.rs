@@ -21,7 +21,7 @@ mod tests;
 mod writer;
 
 pub(super) use record::{PAYLOAD_BYTES_MAX, record_bytes};
-pub(super) use replay::{Replay, numbers, read};
+pub(super) use replay::{Found, Replay, numbers, read};
 pub(super) use writer::{AppendError, Log, Records};
 
 use std::{path::PathBuf, rc::Rc};
@@ -39,6 +39,11 @@ pub(super) struct Format {
     pub(super) room_bytes: u64,
     /// What an operator can do when one is damaged.
     pub(super) advice: &'static str,
+}
+
+/// The file of a segment.
+pub(super) fn path(options: &LogOptions, number: u64) -> PathBuf {
+    segment::path(options.format, &options.dir, number)
 }
 
 /// Whose log this is, and how it is written.

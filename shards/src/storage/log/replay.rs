@@ -66,6 +66,8 @@ struct Last {
     vouched_to: u64,
     /// There are only zeros behind `tail`.
     is_clean: bool,
+    /// Something vouches for every payload.
+    is_vouched: bool,
 }
 
 /// The numbers of all segments in the folder, in order. Makes the folder if it is missing.
@@ -131,7 +133,17 @@ pub(in crate::storage) async fn read<R: Replay>(
 impl Found {
     /// Whether the log ends with a whole record and only zeros behind it.
     pub(in crate::storage) fn is_clean(&self) -> bool {
-        self.last.is_some_and(|last| last.is_clean) && self.unfinished.is_none()
+        self.last.is_some_and(|last| last.is_clean)
+    }
+
+    /// Whether damage to any of its payloads would be found.
+    pub(in crate::storage) fn is_vouched(&self) -> bool {
+        self.last.is_some_and(|last| last.is_vouched)
+    }
+
+    /// Of the last segment with a sound header block.
+    pub(in crate::storage) fn last_number(&self) -> Option<u64> {
+        self.last.map(|last| last.number)
     }
 
     /// Makes durable what was read, and the log ready for more.
@@ -249,7 +261,8 @@ impl<R: Replay> Pass<'_, R> {
 
     /// Reads the last segment: first to find its end and what vouches for what, then to hand over its records.
     async fn last(&mut self, reader: &mut Reader, segment: Sealed) -> Result<(), StorageError> {
-        let Extent { end, vouched_to, torn_bytes } = extent(reader, segment.sequence).await?;
+        let Extent { end, payloads_end, vouched_to, torn_bytes } =
+            extent(reader, segment.sequence).await?;
         let mut position = HEADER_BYTES;
         while position < end {
             let Some((head, payload)) = reader.record(position).await? else {
@@ -274,6 +287,7 @@ impl<R: Replay> Pass<'_, R> {
             next: self.sequence,
             vouched_to: vouched_to.min(position),
             is_clean,
+            is_vouched: vouched_to >= payloads_end,
         });
         Ok(())
     }
@@ -296,6 +310,8 @@ impl<R: Replay> Pass<'_, R> {
 /// Where the records of the last segment end.
 struct Extent {
     end: u64,
+    /// Where the last payload ends.
+    payloads_end: u64,
     /// Records before this position are durable.
     vouched_to: u64,
     /// Bytes behind `end` up to the last one that is not zero.
@@ -304,10 +320,14 @@ struct Extent {
 
 /// Finds the end of the last segment, and refuses a hole.
 async fn extent(reader: &mut Reader, mut sequence: u64) -> Result<Extent, StorageError> {
-    let mut extent = Extent { end: HEADER_BYTES, vouched_to: HEADER_BYTES, torn_bytes: 0 };
+    let (end, vouched_to) = (HEADER_BYTES, HEADER_BYTES);
+    let mut extent = Extent { end, payloads_end: end, vouched_to, torn_bytes: 0 };
     while let Some((head, _)) = reader.record(extent.end).await? {
         extent.vouched_to = extent.vouched_to.max(head.synced_up_to);
         extent.end += head.record_bytes();
+        if head.kind == Kind::Payload {
+            extent.payloads_end = extent.end;
+        }
         sequence += 1;
     }
     let tail = reader.tail(extent.end, sequence).await?;

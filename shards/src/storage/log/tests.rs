@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
 
-use super::replay::Found;
-use super::{AppendError, Log, LogOptions, Replay, numbers, read, record_bytes};
+use super::{AppendError, Found, Log, LogOptions, Replay, numbers, read, record_bytes};
 use crate::storage::{
     StorageError,
     disk::{

@@ -387,7 +387,7 @@ impl Records<'_> {
 
 impl AppendError {
     /// A failure before anything of the group was written.
-    fn from_reserve(error: StorageError) -> Self {
+    pub(in crate::storage) fn from_reserve(error: StorageError) -> Self {
         match error {
             error @ StorageError::NoSpace { .. } => Self::NoSpace(error),
             error => Self::Fatal(error),
