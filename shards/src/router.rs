@@ -1,7 +1,7 @@
 //! From a key to the shard that owns it, on this reactor or on another.
 //!
 //! ```text
-//!   call ─► partition ─► shard ─┬─ owned here ──► execute ─► Ready | Ticket
+//!   call ─► partition ─► shard ─┬─ owned here ──► execute ─► Here: ready, durable later, read later
 //!                               └─ elsewhere ───► mesh ────► Remote, delivered later
 //! ```
 //!
@@ -22,6 +22,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use glommio::net::AcceptedTcpStream;
 use slab::Slab;
 
@@ -54,16 +55,16 @@ pub struct Router {
     slots: RefCell<Slab<Destination>>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
-    /// Work of others that waits for the disk, oldest first.
+    /// Writes of others that wait for the disk, oldest first.
     waiting: RefCell<VecDeque<Waiting>>,
+    /// Work of others that the disk is being read for.
+    reading: RefCell<FuturesUnordered<LocalBoxFuture<'static, Read>>>,
 }
 
 /// How a call goes on.
 pub enum Call {
-    /// It is done.
-    Ready(Result<Reply, Failure>),
-    /// The reply, to be given when the ticket resolves.
-    Ticket(Reply, Ticket),
+    /// It was refused, or its shard is here and has had its step.
+    Here(Result<Outcome, Failure>),
     /// The result comes to the destination.
     Remote,
 }
@@ -90,6 +91,9 @@ pub struct Awaited {
     waker: Cell<Option<Waker>>,
 }
 
+/// For whom the disk was read: reactor and slot; and what came of it.
+type Read = (usize, u32, Result<Reply, Failure>);
+
 struct Waiting {
     from: usize,
     slot: u32,
@@ -113,6 +117,7 @@ impl Router {
             slots: RefCell::new(Slab::new()),
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting: RefCell::new(VecDeque::new()),
+            reading: RefCell::new(FuturesUnordered::new()),
         }
     }
 
@@ -146,16 +151,12 @@ impl Router {
         destination: impl FnOnce() -> Destination,
     ) -> Call {
         if let Some(local) = self.local(shard) {
-            return match execute(local, operation) {
-                Err(failure) => Call::Ready(Err(failure)),
-                Ok(Outcome { reply, ticket: None }) => Call::Ready(Ok(reply)),
-                Ok(Outcome { reply, ticket: Some(ticket) }) => Call::Ticket(reply, ticket),
-            };
+            return Call::Here(execute(local, operation));
         }
         let owner = shard as usize % self.reactors;
         let outstanding = &self.outstanding[owner];
         if outstanding.get() >= MESH_REQUESTS_MAX {
-            return Call::Ready(Err(Failure::Overloaded(format!(
+            return Call::Here(Err(Failure::Overloaded(format!(
                 "{MESH_REQUESTS_MAX} requests are under way to reactor {owner}"
             ))));
         }
@@ -172,11 +173,14 @@ impl Router {
     pub async fn run(&self, shard: u32, operation: Operation) -> Result<Reply, Failure> {
         let awaited = Rc::new(Awaited::default());
         match self.call(shard, operation, || Destination::Future(Rc::clone(&awaited))) {
-            Call::Ready(result) => result,
-            Call::Ticket(reply, ticket) => {
-                ticket.await?;
-                Ok(reply)
-            }
+            Call::Here(outcome) => match outcome? {
+                Outcome::Ready(reply) => Ok(reply),
+                Outcome::Durable(reply, ticket) => {
+                    ticket.await?;
+                    Ok(reply)
+                }
+                Outcome::Later(later) => later.await,
+            },
             Call::Remote => poll_fn(|cx| awaited.poll(cx)).await,
         }
     }
@@ -220,19 +224,27 @@ impl Router {
             None => Err(Failure::Internal(format!("shard {shard} does not live here"))),
             Some(local) => match contained(|| execute(local, operation)) {
                 Err(failure) => Err(failure),
-                Ok(Outcome { reply, ticket: None }) => Ok(reply),
-                Ok(Outcome { reply, ticket: Some(ticket) }) => {
+                Ok(Outcome::Ready(reply)) => Ok(reply),
+                Ok(Outcome::Durable(reply, ticket)) => {
                     let waiting = Waiting { from, slot, reply, ticket };
                     return self.waiting.borrow_mut().push_back(waiting);
+                }
+                Ok(Outcome::Later(later)) => {
+                    let read = later.map(move |result| (from, slot, result));
+                    return self.reading.borrow_mut().push(Box::pin(read));
                 }
             },
         };
         self.port.post(from, Letter::Answer { slot, result });
     }
 
-    /// Answers the work whose bytes are durable. Tickets of one shard resolve in order, so the
-    /// first that is pending ends the look.
+    /// Answers the work for which the disk has been read, and that whose bytes are durable. Tickets
+    /// of one shard resolve in order, so the first that is pending ends the look.
     fn poll_waiting(&self, cx: &mut Context<'_>) {
+        let mut reading = self.reading.borrow_mut();
+        while let Poll::Ready(Some((from, slot, result))) = reading.poll_next_unpin(cx) {
+            self.port.post(from, Letter::Answer { slot, result });
+        }
         let mut waiting = self.waiting.borrow_mut();
         while let Some(first) = waiting.front() {
             let Poll::Ready(durable) = first.ticket.poll(cx) else { return };

@@ -17,27 +17,49 @@
 //!
 //! Disk and time are parameters ([`disk::Disk`], [`clock::Clock`]). Nothing above the engine is imported here.
 
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "tables, blob files and the manifest are here before the flush that uses them"
+)]
+
 pub mod clock;
 pub mod disk;
 
+mod answer;
+mod blob;
+mod cache;
 mod commit;
+mod entry;
 mod error;
+mod fetch;
 mod group;
+mod header;
 mod key;
+mod layers;
+mod log;
+mod manifest;
 mod memtable;
+mod merge;
 mod page;
+mod scan;
 mod shard;
 mod signal;
 mod state;
 mod stats;
+mod table;
 mod ticket;
 mod transaction;
 mod value;
+mod varint;
+mod version;
+mod view;
 mod wal;
 
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Answer, Later};
 pub use error::StorageError;
 pub use page::{Page, PageLimit};
 pub use shard::{EngineOptions, Options, Shard};

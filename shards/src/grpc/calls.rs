@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   begin ─┬─ short way: a query of one key, here whole ─┬─ answered at once
-//!          │                                             ├─ waits for the disk ──► tickets
+//!          │                                             ├─ waits for its group ─► tickets
+//!          │                                             ├─ waits for a read ────► reads
 //!          │                                             └─ waits for a reactor ─► mailbox
 //!          └─ long way: everything else, a future of `grpc/serve.rs`
 //! ```
@@ -23,7 +24,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use h2::{RecvStream, server::SendResponse};
 use http::Request;
 use slab::Slab;
@@ -40,7 +41,7 @@ use crate::{
     core::Core,
     failure::Failure,
     payload::{Charge, Flight, Payload},
-    router::{Call, Destination, Mailbox, contained, operation::Reply},
+    router::{Call, Destination, Mailbox, contained, execute::Outcome, operation::Reply},
     rpc::{
         answer::{ErrorAnswer, QueryAnswer},
         simple::Simple,
@@ -56,6 +57,8 @@ pub struct Calls {
     mailbox: Rc<Mailbox>,
     /// Writes of this reactor's shards, in the order of their groups.
     tickets: VecDeque<(u32, Ticket, Reply)>,
+    /// What this reactor's shards read from the disk.
+    reads: FuturesUnordered<LocalBoxFuture<'static, (u32, Result<Reply, Failure>)>>,
     long: FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
@@ -80,6 +83,7 @@ impl Calls {
             pending: Slab::new(),
             mailbox: Rc::default(),
             tickets: VecDeque::new(),
+            reads: FuturesUnordered::new(),
             long: FuturesUnordered::new(),
         }
     }
@@ -152,18 +156,22 @@ impl Calls {
             contained(|| Ok(query.begin(&self.core.router, message, destination)))
         };
         match begun {
-            Err(failure) | Ok(Call::Ready(Err(failure))) => {
+            Err(failure) | Ok(Call::Here(Err(failure))) => {
                 fail(&self.core, &self.flight, &mut respond, query.request_id, 0, &failure);
             }
-            Ok(Call::Ready(Ok(reply))) => {
+            Ok(Call::Here(Ok(Outcome::Ready(reply)))) => {
                 let request_id = query.request_id;
                 let answer = QueryAnswer { reply: &reply, request_id, millis: 0 };
                 let (core, flight) = (&self.core, &self.flight);
                 outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
             }
-            Ok(Call::Ticket(reply, ticket)) => {
+            Ok(Call::Here(Ok(Outcome::Durable(reply, ticket)))) => {
                 self.suspend(query, message, respond, timeout);
                 self.tickets.push_back((token, ticket, reply));
+            }
+            Ok(Call::Here(Ok(Outcome::Later(later)))) => {
+                self.suspend(query, message, respond, timeout);
+                self.reads.push(Box::pin(later.map(move |result| (token, result))));
             }
             Ok(Call::Remote) => {
                 self.core.counters().remote_requests.add(1);
@@ -207,6 +215,10 @@ impl Calls {
             let Poll::Ready(durable) = ticket.poll(cx) else { break };
             let Some((token, _, reply)) = self.tickets.pop_front() else { break };
             self.finish(token, durable.map(|()| reply).map_err(Failure::from));
+            progress = true;
+        }
+        while let Poll::Ready(Some((token, result))) = self.reads.poll_next_unpin(cx) {
+            self.finish(token, result);
             progress = true;
         }
         while let Poll::Ready(Some(())) = self.long.poll_next_unpin(cx) {

@@ -1,25 +1,32 @@
 //! An operation on the shard that owns its keys: one synchronous step, then perhaps a wait.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
+use futures_util::{FutureExt, future::LocalBoxFuture};
 
 use super::{
     operation::{Operation, Reply, Scan},
+    panic_text,
     update::Change,
 };
 use crate::{
     failure::Failure,
     limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
-    storage::{Page, PageLimit, Shard, Ticket, Transaction, Value},
+    storage::{Answer, Page, PageLimit, Shard, Ticket, Transaction, Value},
 };
 
-/// The reply of a step, and what must happen before it may be given.
-pub struct Outcome {
-    /// The answer.
-    pub reply: Reply,
-    /// Resolves when all that the answer tells of is durable and visible; none: it is already.
-    pub ticket: Option<Ticket>,
+/// What a step came to.
+pub enum Outcome {
+    /// The reply.
+    Ready(Reply),
+    /// The reply, to be given when all that it tells of is durable and visible.
+    Durable(Reply, Ticket),
+    /// The reply comes when the disk has been read; it may be given then.
+    Later(LocalBoxFuture<'static, Result<Reply, Failure>>),
 }
 
 /// Runs one operation on `shard`.
@@ -28,45 +35,85 @@ pub struct Outcome {
 /// What the storage or the operation itself refuses; nothing was applied then.
 pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> {
     match operation {
-        Operation::Get { collection, key } => Ok(Reply::Value(shard.get(&collection, &key)?).now()),
+        Operation::Get { collection, key } => {
+            Outcome::of_read(shard.get(&collection, &key), |value| Ok(Reply::Value(value)))
+        }
         Operation::Set { collection, key, value } => {
             let ticket = shard.set(&collection, &key, value)?;
-            Ok(Reply::Affected(1).after(ticket))
+            Ok(Outcome::after(Reply::Affected(1), ticket))
         }
         Operation::Delete { collection, key } => {
-            let (existed, ticket) = shard.delete(&collection, &key)?;
-            Ok(Reply::Affected(u64::from(existed)).after(ticket))
+            let reply = |existed| Reply::Affected(u64::from(existed));
+            Outcome::of_write(shard.delete(&collection, &key), reply)
         }
-        Operation::Scan(scan) => Ok(Reply::Page(page(shard, &scan)?).now()),
+        Operation::Scan(scan) => page(shard, scan),
         Operation::Update { collection, keys, change } => {
-            let (affected, ticket) =
-                shard.transact(|transaction| update(transaction, &collection, &keys, &change))?;
-            Ok(Reply::Affected(affected).after(ticket))
+            let step = move |transaction: &mut Transaction<'_>| {
+                update(transaction, &collection, &keys, &change)
+            };
+            Outcome::of_write(shard.transact(step), Reply::Affected)
         }
         Operation::Batch(operations) => {
-            let (replies, ticket) = shard.transact(|transaction| batch(transaction, operations))?;
-            Ok(Reply::Batch(replies).after(ticket))
+            let step = move |transaction: &mut Transaction<'_>| batch(transaction, &operations);
+            Outcome::of_write(shard.transact(step), Reply::Batch)
         }
     }
 }
 
-impl Reply {
-    fn now(self) -> Outcome {
-        Outcome { reply: self, ticket: None }
+impl Outcome {
+    /// Of an operation that changes nothing.
+    pub fn of_read<T: 'static>(
+        answer: Answer<T>,
+        reply: impl FnOnce(T) -> Result<Reply, Failure> + 'static,
+    ) -> Result<Self, Failure> {
+        match answer {
+            Answer::Now(result) => Ok(Self::Ready(reply(result?)?)),
+            Answer::Later(later) => Ok(Self::later(async move { reply(later.await?) })),
+        }
     }
 
-    fn after(self, ticket: Ticket) -> Outcome {
-        let ticket = (!ticket.is_done()).then_some(ticket);
-        Outcome { reply: self, ticket }
+    /// Of an operation that changes something, and waits for its ticket.
+    fn of_write<T: 'static, E: 'static>(
+        answer: Answer<(T, Ticket), E>,
+        reply: impl FnOnce(T) -> Reply + 'static,
+    ) -> Result<Self, Failure>
+    where
+        Failure: From<E>,
+    {
+        match answer {
+            Answer::Now(result) => {
+                let (result, ticket) = result?;
+                Ok(Self::after(reply(result), ticket))
+            }
+            Answer::Later(later) => Ok(Self::later(async move {
+                let (result, ticket) = later.await?;
+                ticket.await?;
+                Ok(reply(result))
+            })),
+        }
+    }
+
+    fn after(reply: Reply, ticket: Ticket) -> Self {
+        if ticket.is_done() { Self::Ready(reply) } else { Self::Durable(reply, ticket) }
+    }
+
+    /// A panic on the way is an internal error of this one request.
+    fn later(work: impl Future<Output = Result<Reply, Failure>> + 'static) -> Self {
+        let contained = AssertUnwindSafe(work).catch_unwind().map(|result| {
+            result.unwrap_or_else(|panic| Err(Failure::Internal(panic_text(panic.as_ref()))))
+        });
+        Self::Later(Box::pin(contained))
     }
 }
 
-fn page(shard: &Shard, scan: &Scan) -> Result<Page, Failure> {
+fn page(shard: &Shard, scan: Scan) -> Result<Outcome, Failure> {
     let limit =
         PageLimit { rows: scan.rows_max.clamp(1, SCAN_STEP_ROWS_MAX), bytes: SCAN_STEP_BYTES_MAX };
-    let mut page = shard.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit)?;
-    sift(&mut page, scan)?;
-    Ok(page)
+    let answer = shard.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit);
+    Outcome::of_read(answer, move |mut page| {
+        sift(&mut page, &scan)?;
+        Ok(Reply::Page(page))
+    })
 }
 
 /// Drops the rows that the scan does not ask for.
@@ -97,10 +144,15 @@ fn update(
     keys: &[Bytes],
     change: &Change,
 ) -> Result<u64, Failure> {
+    for key in keys {
+        // What lies on the disk is read all at once, before anything is changed.
+        let _ = transaction.get(collection, key);
+    }
+    transaction.check_here()?;
     let now = unix_seconds();
     let mut affected = 0;
     for key in keys {
-        let Some(value) = transaction.get(collection, key) else { continue };
+        let Some(value) = transaction.get(collection, key)? else { continue };
         if let Some(changed) = change.apply(key, &value, now)? {
             transaction.set(collection, key, changed)?;
             affected += 1;
@@ -111,8 +163,17 @@ fn update(
 
 fn batch(
     transaction: &mut Transaction<'_>,
-    operations: Vec<Operation>,
+    operations: &[Operation],
 ) -> Result<Vec<Reply>, Failure> {
+    for operation in operations {
+        // What lies on the disk is read all at once, before anything is changed.
+        let _ = match operation {
+            Operation::Get { collection, key } => transaction.get(collection, key).map(drop),
+            Operation::Delete { collection, key } => transaction.has(collection, key).map(drop),
+            _ => Ok(()),
+        };
+    }
+    transaction.check_here()?;
     let mut bytes_left = UNARY_ROWS_BYTES_MAX;
     let mut rows_left = BATCH_ROWS_MAX;
     let step = |(index, operation)| {
@@ -125,26 +186,26 @@ fn batch(
             })
             .map_err(|cause| Failure::Batch { index, cause: Box::new(cause) })
     };
-    operations.into_iter().enumerate().map(step).collect()
+    operations.iter().enumerate().map(step).collect()
 }
 
 /// `rows_left` is what the batch may still look at in scans and updates.
 fn one_of_batch(
     transaction: &mut Transaction<'_>,
-    operation: Operation,
+    operation: &Operation,
     rows_left: &mut usize,
 ) -> Result<Reply, Failure> {
     Ok(match operation {
-        Operation::Get { collection, key } => Reply::Value(transaction.get(&collection, &key)),
+        Operation::Get { collection, key } => Reply::Value(transaction.get(collection, key)?),
         Operation::Set { collection, key, value } => {
-            transaction.set(&collection, &key, value)?;
+            transaction.set(collection, key, value.clone())?;
             Reply::Affected(1)
         }
         Operation::Delete { collection, key } => {
-            Reply::Affected(u64::from(transaction.delete(&collection, &key)?))
+            Reply::Affected(u64::from(transaction.delete(collection, key)?))
         }
         Operation::Scan(scan) => {
-            let page = scan_whole(transaction, &scan, rows_left)?;
+            let page = scan_whole(transaction, scan, rows_left)?;
             match &scan.check {
                 None => Reply::Page(page),
                 Some(change) => {
@@ -161,14 +222,14 @@ fn one_of_batch(
 
 /// A scan inside a transaction: it cannot give way between pages, so its size is bounded.
 fn scan_whole(
-    transaction: &Transaction<'_>,
+    transaction: &mut Transaction<'_>,
     scan: &Scan,
     rows_left: &mut usize,
 ) -> Result<Page, Failure> {
     let wanted_all = scan.filter.is_none() && scan.check.is_none();
     let rows_max = if wanted_all { scan.rows_max } else { usize::MAX };
     let limit = PageLimit { rows: rows_max.min(*rows_left + 1), bytes: UNARY_ROWS_BYTES_MAX };
-    let mut page = transaction.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit);
+    let mut page = transaction.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit)?;
     // A page has a row also where none is wanted.
     page.rows.truncate(rows_max);
     if page.rows.len() > *rows_left || (page.rows.len() < rows_max && page.next.is_some()) {

@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     router::{
         Call, Destination, Router,
+        execute::Outcome,
         operation::{Operation, Reply},
     },
     storage::Meta,
@@ -100,7 +101,7 @@ impl<'a> Simple<'a> {
         destination: impl FnOnce() -> Destination,
     ) -> Call {
         match self.check() {
-            Err(failure) => Call::Ready(Err(failure)),
+            Err(failure) => Call::Here(Err(failure)),
             Ok(()) => self.run(router, message, destination),
         }
     }
@@ -125,11 +126,11 @@ impl<'a> Simple<'a> {
         if matches!(self.verb, Verb::Get) {
             if key.starts_with(check::ADMIN_PREFIX) {
                 // No command is known yet; an unknown command has no value.
-                return Call::Ready(Ok(Reply::Value(None)));
+                return Call::Here(Ok(Outcome::Ready(Reply::Value(None))));
             }
             if let Some(local) = router.local(shard) {
-                let found = local.get(collection, key).map(Reply::Value);
-                return Call::Ready(found.map_err(Failure::from));
+                let found = local.get(collection, key);
+                return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
             }
         }
         let operation = |message: &Bytes| {
@@ -146,7 +147,7 @@ impl<'a> Simple<'a> {
             })
         };
         match operation(message) {
-            Err(failure) => Call::Ready(Err(failure)),
+            Err(failure) => Call::Here(Err(failure)),
             Ok(operation) => router.call(shard, operation, destination),
         }
     }

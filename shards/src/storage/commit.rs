@@ -18,9 +18,9 @@ use futures_util::future::select;
 use super::{
     StorageError,
     group::Group,
+    log::{AppendError, Log},
     shard::Inner,
     ticket::Ticket,
-    wal::{AppendError, Log},
 };
 use crate::settings::SyncMode;
 
@@ -92,7 +92,7 @@ impl Loop<'_> {
         self.note_log();
         match durable {
             Ok(()) => {
-                let outcome = self.inner.state.borrow_mut().settle(group);
+                let outcome = self.inner.state.borrow_mut().settle(group, 0, |_, _| ());
                 outcome.settle(Ok(()));
             }
             Err(AppendError::NoSpace(error)) => self.fail(&error),

@@ -85,6 +85,9 @@ pub enum StorageError {
         /// What does not fit.
         what: String,
     },
+    /// Only inside a transaction: what was asked for has to be read from the disk first. The step is run again then.
+    #[error("the entry lies on the disk and has to be read first")]
+    OnDisk,
     /// The shard has been closed, because the server stops.
     #[error("shard {shard} is closed: the server is stopping")]
     Closed {

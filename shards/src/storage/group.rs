@@ -1,15 +1,21 @@
 //! Records on their way to the log together: one write, one sync, one wake-up.
 //!
-//! Always true: the spans divide `operations` completely and in order; `bytes` is what the records take in the log.
+//! Always true: the spans divide `writes` completely and in order; `bytes` is what the records take in the log, and
+//! `blob_bytes` what their large values take in the blob file.
 
 use std::rc::Rc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{
+    blob::{Head, Placing, Spot},
+    entry::{BlobRef, Change, ChangeRef, Entry, Sequence},
     key::Key,
+    log::{Records, record_bytes},
     memtable::{Memtable, TableId},
     ticket::Outcome,
     value::Value,
-    wal::{Operation, Records, count_length, record_bytes},
+    wal::{self, Operation, count_length},
 };
 
 /// A group takes no more records once it is this long; the next one gathers behind it.
@@ -17,60 +23,187 @@ pub(super) const GROUP_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub(super) struct Group {
-    pub(super) operations: Vec<Change>,
+    writes: Vec<Write>,
     spans: Vec<Span>,
     pub(super) bytes: u64,
+    pub(super) blob_bytes: u64,
     pub(super) outcome: Rc<Outcome>,
 }
 
 /// One change of one entry, as staged in the memtable under the same stamp.
-pub(super) struct Change {
-    pub(super) table: TableId,
-    pub(super) key: Key,
-    pub(super) value: Option<Value>,
-    pub(super) stamp: u64,
+struct Write {
+    table: TableId,
+    key: Key,
+    /// With its data, however large.
+    change: Change,
+    /// Its data belongs into the blob file; and its place there, once that is known.
+    blob: Option<BlobRef>,
+    stamp: u64,
 }
 
-/// One record: operations up to `end`, not counting those of the span before.
+/// One record: writes up to `end`, not counting those of the span before.
 struct Span {
     end: usize,
     payload_bytes: usize,
 }
 
+/// A large value that waits for its place.
+const NOWHERE: BlobRef = BlobRef { file: 0, offset: 0, bytes: 0, hash: 0 };
+
 impl Group {
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= GROUP_BYTES_MAX
+        self.bytes + self.blob_bytes >= GROUP_BYTES_MAX
     }
 
-    /// Makes one record of the operations added since the last call; `operation_bytes` is the sum of their lengths.
+    /// Writes that it has memory for.
+    pub(super) fn capacity(&self) -> usize {
+        self.writes.capacity()
+    }
+
+    /// Adds a write to the record that is being made, and says how long it is there. Data of `blob_bytes_min` or more goes
+    /// into the blob file.
+    pub(super) fn push(
+        &mut self,
+        (collection, table): (&str, TableId),
+        (key, change): (Key, Change),
+        stamp: u64,
+        blob_bytes_min: usize,
+    ) -> usize {
+        let mut write = Write { table, key, change, blob: None, stamp };
+        if let Change::Inline(value) = &write.change
+            && value.data.len() >= blob_bytes_min
+        {
+            write.blob = Some(NOWHERE);
+            self.blob_bytes += Head::room(collection, &write.key, value.data.len());
+        }
+        let change = write.logged();
+        let length = Operation { collection, key: &write.key, change }.length();
+        self.writes.push(write);
+        length
+    }
+
+    /// Makes one record of the writes added since the last call; `operation_bytes` is the sum of their lengths.
     pub(super) fn end_record(&mut self, operation_bytes: usize) {
         let start = self.spans.last().map_or(0, |span| span.end);
-        let end = self.operations.len();
+        let end = self.writes.len();
         debug_assert!(start < end, "a record without operations says nothing");
         let payload_bytes = count_length((end - start) as u64) + operation_bytes;
         self.spans.push(Span { end, payload_bytes });
         self.bytes += record_bytes(payload_bytes) as u64;
     }
 
+    /// Gives every large value its place, and says where they end. `sequence` is that of the first record.
+    pub(super) fn place(
+        &mut self,
+        names: &Memtable,
+        mut placing: Placing,
+        sequence: Sequence,
+    ) -> Placing {
+        for (sequence, write) in in_records(&self.spans, self.writes.iter_mut(), sequence) {
+            let Some((value, _)) = write.large() else { continue };
+            let hash = xxh3_64(&value.data);
+            let head = write.head(names, value, hash, sequence);
+            write.blob = Some(placing.place(&head));
+        }
+        placing
+    }
+
+    /// The large values, in their places.
+    pub(super) fn spots<'a>(
+        &'a self,
+        names: &'a Memtable,
+        sequence: Sequence,
+    ) -> impl Iterator<Item = Spot<'a>> {
+        let writes = in_records(&self.spans, self.writes.iter(), sequence);
+        writes.filter_map(|(sequence, write)| {
+            let (value, blob) = write.large()?;
+            let head = write.head(names, value, blob.hash, sequence);
+            Some(Spot { head, blob, data: &value.data })
+        })
+    }
+
     /// Writes all records.
     pub(super) fn write(&self, names: &Memtable, records: &mut Records<'_>) {
         let mut start = 0;
         for span in &self.spans {
-            let operations = self.operations[start..span.end].iter().map(|change| Operation {
-                collection: names.table(change.table).name(),
-                key: &change.key,
-                value: change.value.as_ref(),
+            let operations = self.writes[start..span.end].iter().map(|write| Operation {
+                collection: names.name(write.table),
+                key: &write.key,
+                change: write.logged(),
             });
-            records.push(span.payload_bytes, operations);
+            records.push(span.payload_bytes, |out| wal::write_all(operations, out));
             start = span.end;
+        }
+    }
+
+    /// Takes all writes out, each with its stamp and, if it went to the blob file, its data.
+    pub(super) fn settle(
+        &mut self,
+        sequence: Sequence,
+        mut settle: impl FnMut(TableId, Key, Entry, u64, Option<Value>),
+    ) {
+        let Self { writes, spans, .. } = self;
+        for (sequence, write) in in_records(spans, writes.drain(..), sequence) {
+            let Write { table, key, change, blob, stamp } = write;
+            let (change, large) = match (change, blob) {
+                (Change::Inline(value), Some(blob)) => {
+                    (Change::Blob(value.meta, blob), Some(value))
+                }
+                (change, _) => (change, None),
+            };
+            settle(table, key, Entry { sequence, change }, stamp, large);
         }
     }
 
     /// Empties it for the next use, keeping its memory. The outcome is a new one.
     pub(super) fn reset(&mut self) {
-        self.operations.clear();
+        self.writes.clear();
         self.spans.clear();
         self.bytes = 0;
+        self.blob_bytes = 0;
         self.outcome = Rc::default();
+    }
+}
+
+/// Each write with the sequence of its record.
+fn in_records<W>(
+    spans: &[Span],
+    writes: impl Iterator<Item = W>,
+    first: Sequence,
+) -> impl Iterator<Item = (Sequence, W)> {
+    let mut record = 0;
+    writes.enumerate().map(move |(index, write)| {
+        while spans[record].end <= index {
+            record += 1;
+        }
+        (first + record as u64, write)
+    })
+}
+
+impl Write {
+    /// What the log says of it.
+    fn logged(&self) -> ChangeRef<'_> {
+        match (&self.change, self.blob) {
+            (Change::Inline(value), Some(blob)) => ChangeRef::Blob(value.meta, blob),
+            (change, _) => change.borrowed(),
+        }
+    }
+
+    fn large(&self) -> Option<(&Value, BlobRef)> {
+        match (&self.change, self.blob) {
+            (Change::Inline(value), Some(blob)) => Some((value, blob)),
+            _ => None,
+        }
+    }
+
+    fn head<'a>(
+        &'a self,
+        names: &'a Memtable,
+        value: &Value,
+        hash: u64,
+        sequence: Sequence,
+    ) -> Head<'a> {
+        let bytes = value.data.len() as u32;
+        Head { collection: names.name(self.table), key: &self.key, sequence, bytes, hash }
     }
 }

@@ -1,7 +1,7 @@
 //! A key in memory, ordered by its bytes. Short keys lie in the tree node itself: a search follows no pointer to compare
 //! them, and storing one allocates nothing.
 
-use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Deref, rc::Rc};
+use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Deref, sync::Arc};
 
 /// Longest key without memory of its own; makes the whole thing 32 bytes.
 const INLINE_BYTES_MAX: usize = 30;
@@ -15,13 +15,13 @@ pub(super) struct Key(Place);
 #[derive(Clone)]
 enum Place {
     Inline { length: u8, bytes: [u8; INLINE_BYTES_MAX] },
-    Shared(Rc<[u8]>),
+    Shared(Arc<[u8]>),
 }
 
 impl Key {
     pub(super) fn new(key: &[u8]) -> Self {
         if key.len() > INLINE_BYTES_MAX {
-            return Self(Place::Shared(Rc::from(key)));
+            return Self(Place::Shared(Arc::from(key)));
         }
         let mut bytes = [0; INLINE_BYTES_MAX];
         bytes[..key.len()].copy_from_slice(key);

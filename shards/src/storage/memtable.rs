@@ -1,58 +1,92 @@
-//! All entries of a shard, in memory: what readers see, and over it what waits for the log.
+//! Entries in memory, layer over layer: what waits for the log, what is visible, what waits for its flush.
 //!
 //! ```text
-//! collection ─► table:  staged    key → newest staged change          transactions and deletes look here first
-//!                       visible   key → value                         readers see this only
+//! collection ─► staged    key → newest staged change      deciders look here first
+//!               active    key → entry                     ┐ visible: readers look here
+//!               frozen …  key → entry, newest layer first ┘
 //! ```
 //!
-//! Always true: a staged change is in exactly one operation of a group that is queued or in flight, the one with the same
-//! stamp; `projected_bytes` is what the visible entries will take once everything staged has settled.
+//! Always true: a staged change is in exactly one group that is queued or in flight, the one with the same stamp; in every
+//! layer an entry is newer than those of its key in the layers below; a frozen layer never changes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
-    rc::Rc,
+    sync::Arc,
 };
 
 use super::{
+    entry::{BlobRef, Change, CollectionId, Entry, Sequence},
     key::Key,
-    page::{Page, PageLimit, Shadowed, gather},
-    value::Value,
+    layers::Layers,
 };
 
 /// What an entry takes beside key and data: its place in a tree that is on average two thirds full, the headers of its
 /// allocations. Measured with 100,000 entries of 16 and 100 bytes.
-pub(super) const ENTRY_OVERHEAD_BYTES: u64 = 208;
+pub(super) const ENTRY_OVERHEAD_BYTES: u64 = 232;
 /// What a collection takes beside its name. It stays until the restart, even when it is empty.
 const COLLECTION_OVERHEAD_BYTES: u64 = 256;
 
-/// A collection of this shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A collection of this shard, in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TableId(u32);
 
 #[derive(Default)]
 pub(super) struct Memtable {
-    ids: HashMap<Rc<str>, TableId>,
+    ids: HashMap<Arc<str>, TableId>,
     tables: Vec<Table>,
-    entries: u64,
-    visible_bytes: u64,
-    projected_bytes: u64,
+    active: Totals,
+    /// Oldest first.
+    frozen: VecDeque<Arc<Frozen>>,
+    /// There are tables on the disk, so that a deleted key may lie below.
+    has_tables: bool,
+    collection_bytes: u64,
 }
 
-pub(super) struct Table {
-    name: Rc<str>,
-    visible: BTreeMap<Key, Value>,
+struct Table {
+    name: Arc<str>,
+    /// Its number in tables, once it has been flushed.
+    number: Option<CollectionId>,
+    entries: Entries,
     staged: BTreeMap<Key, Staged>,
 }
 
+type Entries = BTreeMap<Key, Entry>;
+
 struct Staged {
-    change: Option<Value>,
+    change: Change,
     stamp: u64,
 }
 
+/// A layer that waits for its flush.
+#[derive(Default)]
+pub(super) struct Frozen {
+    /// As in [`Memtable`] when it was frozen; later collections have none.
+    tables: Vec<(Arc<str>, Entries)>,
+    totals: Totals,
+}
+
+/// What a layer holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Totals {
+    /// Memory that the entries count for.
+    pub(super) bytes: u64,
+    /// Entries that are values.
+    pub(super) values: u64,
+    pub(super) tombstones: u64,
+    /// Bytes of each blob file that are referred to.
+    pub(super) blobs: HashMap<u64, u64>,
+    /// Of the newest change; 0 if there was none.
+    pub(super) sequence: Sequence,
+}
+
 /// Memory that an entry counts for.
-pub(super) fn entry_bytes(key: &[u8], value: &Value) -> u64 {
-    (key.len() + value.data.len()) as u64 + ENTRY_OVERHEAD_BYTES
+pub(super) fn entry_bytes(key: &[u8], change: &Change) -> u64 {
+    let data = match change {
+        Change::Inline(value) => value.data.len(),
+        Change::Tombstone | Change::Blob(..) => 0,
+    };
+    (key.len() + data) as u64 + ENTRY_OVERHEAD_BYTES
 }
 
 pub(super) fn collection_bytes(name: &str) -> u64 {
@@ -64,12 +98,8 @@ impl Memtable {
         self.ids.get(collection).copied()
     }
 
-    pub(super) fn table(&self, id: TableId) -> &Table {
-        &self.tables[id.0 as usize]
-    }
-
-    pub(super) fn find(&self, collection: &str) -> Option<&Table> {
-        self.id(collection).map(|id| self.table(id))
+    pub(super) fn name(&self, id: TableId) -> &Arc<str> {
+        &self.table(id).name
     }
 
     /// The table of a collection, made if it is new.
@@ -77,52 +107,56 @@ impl Memtable {
         if let Some(id) = self.id(collection) {
             return id;
         }
-        let name: Rc<str> = Rc::from(collection);
+        let name: Arc<str> = Arc::from(collection);
         let id = TableId(self.tables.len() as u32);
-        self.ids.insert(Rc::clone(&name), id);
-        self.tables.push(Table { name, visible: BTreeMap::new(), staged: BTreeMap::new() });
-        self.visible_bytes += collection_bytes(collection);
-        self.projected_bytes += collection_bytes(collection);
+        self.ids.insert(Arc::clone(&name), id);
+        let (entries, staged) = (Entries::new(), BTreeMap::new());
+        self.tables.push(Table { name, number: None, entries, staged });
+        self.collection_bytes += collection_bytes(collection);
         id
     }
 
+    /// The number of a collection in tables; `None` if no table can hold anything of it.
+    pub(super) fn number(&self, id: TableId) -> Option<CollectionId> {
+        self.table(id).number
+    }
+
+    /// Takes note of a collection's number in tables.
+    pub(super) fn set_number(&mut self, collection: &str, number: CollectionId) {
+        let id = self.intern(collection);
+        self.tables[id.0 as usize].number = Some(number);
+    }
+
     /// Puts a change over what is there, for those who decide what comes next.
-    pub(super) fn stage(&mut self, id: TableId, key: Key, change: Option<Value>, stamp: u64) {
-        let table = &mut self.tables[id.0 as usize];
-        let before = table.latest(&key).map_or(0, |value| entry_bytes(&key, value));
-        let after = change.as_ref().map_or(0, |value| entry_bytes(&key, value));
-        self.projected_bytes = self.projected_bytes - before + after;
-        table.staged.insert(key, Staged { change, stamp });
+    pub(super) fn stage(&mut self, id: TableId, key: Key, change: Change, stamp: u64) {
+        self.tables[id.0 as usize].staged.insert(key, Staged { change, stamp });
     }
 
     /// Makes a change visible that was staged with `stamp`.
-    pub(super) fn settle(&mut self, id: TableId, key: Key, change: Option<Value>, stamp: u64) {
+    pub(super) fn settle(&mut self, id: TableId, key: Key, entry: Entry, stamp: u64) {
         let staged = &mut self.tables[id.0 as usize].staged;
         if staged.get(&*key).is_some_and(|staged| staged.stamp == stamp) {
             staged.remove(&*key);
         }
-        self.put(id, key, change);
+        self.apply(id, key, entry);
     }
 
-    /// Makes a change visible that was never staged; `projected_bytes` is left alone.
-    fn put(&mut self, id: TableId, key: Key, change: Option<Value>) {
-        let visible = &mut self.tables[id.0 as usize].visible;
-        let key_bytes = key.len() as u64 + ENTRY_OVERHEAD_BYTES;
-        let after = change.as_ref().map(|value| value.data.len() as u64 + key_bytes);
-        let before = match change {
-            Some(value) => visible.insert(key, value),
-            None => visible.remove(&*key),
-        };
-        let before = before.map(|value| value.data.len() as u64 + key_bytes);
-        self.entries = self.entries + u64::from(after.is_some()) - u64::from(before.is_some());
-        self.visible_bytes = self.visible_bytes + after.unwrap_or(0) - before.unwrap_or(0);
-    }
-
-    /// Makes a change visible at once: at replay, and where there is no log.
-    pub(super) fn apply(&mut self, id: TableId, key: Key, change: Option<Value>) {
-        debug_assert_eq!(self.visible_bytes, self.projected_bytes, "nothing is staged");
-        self.put(id, key, change);
-        self.projected_bytes = self.visible_bytes;
+    /// Makes a change visible.
+    pub(super) fn apply(&mut self, id: TableId, key: Key, entry: Entry) {
+        let below = self.has_tables || !self.frozen.is_empty();
+        let entries = &mut self.tables[id.0 as usize].entries;
+        self.active.sequence = entry.sequence;
+        if entry.change == Change::Tombstone && !below {
+            if let Some((key, before)) = entries.remove_entry(&*key) {
+                self.active.take(&key, &before.change);
+            }
+            return;
+        }
+        self.active.add(&key, &entry.change);
+        let key_bytes = key.len() as u64;
+        if let Some(before) = entries.insert(key, entry) {
+            self.active.take_sized(key_bytes, &before.change);
+        }
     }
 
     /// Forgets everything staged.
@@ -130,58 +164,157 @@ impl Memtable {
         for table in &mut self.tables {
             table.staged.clear();
         }
-        self.projected_bytes = self.visible_bytes;
     }
 
-    pub(super) fn entries(&self) -> u64 {
-        self.entries
+    /// Moves what is visible and not yet frozen into a layer of its own. There must be something.
+    pub(super) fn freeze(&mut self) {
+        let tables = self.tables.iter_mut();
+        let tables =
+            tables.map(|table| (Arc::clone(&table.name), std::mem::take(&mut table.entries)));
+        let frozen = Frozen { tables: tables.collect(), totals: std::mem::take(&mut self.active) };
+        self.frozen.push_back(Arc::new(frozen));
     }
 
-    pub(super) fn visible_bytes(&self) -> u64 {
-        self.visible_bytes
+    /// The layer that is to be flushed next.
+    pub(super) fn oldest_frozen(&self) -> Option<&Arc<Frozen>> {
+        self.frozen.front()
     }
 
-    pub(super) fn projected_bytes(&self) -> u64 {
-        self.projected_bytes
-    }
-}
-
-impl Table {
-    pub(super) fn name(&self) -> &Rc<str> {
-        &self.name
+    /// Lets go of the oldest layer, which is in a table now.
+    pub(super) fn flushed(&mut self) {
+        self.frozen.pop_front();
+        self.has_tables = true;
     }
 
-    pub(super) fn visible(&self, key: &[u8]) -> Option<&Value> {
-        self.visible.get(key)
+    pub(super) fn set_has_tables(&mut self, has_tables: bool) {
+        self.has_tables = has_tables;
+    }
+
+    pub(super) fn frozen_count(&self) -> usize {
+        self.frozen.len()
+    }
+
+    /// What the active layer holds.
+    pub(super) fn active(&self) -> &Totals {
+        &self.active
+    }
+
+    /// What each layer holds.
+    pub(super) fn totals(&self) -> impl Iterator<Item = &Totals> {
+        std::iter::once(&self.active).chain(self.frozen.iter().map(|frozen| &frozen.totals))
+    }
+
+    /// Memory that all layers count for.
+    pub(super) fn bytes(&self) -> u64 {
+        self.collection_bytes + self.totals().map(|totals| totals.bytes).sum::<u64>()
+    }
+
+    /// The newest visible change of a key, if a layer has one.
+    pub(super) fn visible(&self, id: TableId, key: &[u8]) -> Option<&Change> {
+        let active = self.table(id).entries.get(key);
+        let entry =
+            active.or_else(|| self.frozen.iter().rev().find_map(|layer| layer.get(id, key)));
+        entry.map(|entry| &entry.change)
     }
 
     /// What will be visible once everything staged has settled.
-    pub(super) fn latest(&self, key: &[u8]) -> Option<&Value> {
-        match self.staged.get(key) {
-            Some(staged) => staged.change.as_ref(),
-            None => self.visible.get(key),
+    pub(super) fn latest(&self, id: TableId, key: &[u8]) -> Option<&Change> {
+        match self.table(id).staged.get(key) {
+            Some(staged) => Some(&staged.change),
+            None => self.visible(id, key),
         }
     }
 
-    pub(super) fn is_staged(&self, key: &[u8]) -> bool {
-        self.staged.contains_key(key)
+    pub(super) fn is_staged(&self, id: TableId, key: &[u8]) -> bool {
+        self.table(id).staged.contains_key(key)
     }
 
-    pub(super) fn scan_visible(&self, from: &[u8], to: Option<&[u8]>, limit: PageLimit) -> Page {
-        match bounds(from, to) {
-            Some(range) => gather(self.visible.range::<[u8], _>(range), limit),
-            None => Page::default(),
-        }
-    }
-
-    /// Rows as they will be once everything staged has settled; `None` for those that will be gone.
-    pub(super) fn range_latest<'a>(
+    /// Puts the visible entries of a range into `layers`, newest layer first.
+    pub(super) fn push_visible<'a>(
         &'a self,
+        id: TableId,
         range: Range<'a>,
-    ) -> impl Iterator<Item = (&'a Key, Option<&'a Value>)> {
-        let visible = self.visible.range::<[u8], _>(range).map(|(key, value)| (key, Some(value)));
-        let staged = self.staged.range::<[u8], _>(range);
-        Shadowed::new(visible, staged.map(|(key, staged)| (key, staged.change.as_ref())))
+        layers: &mut Layers<'a>,
+    ) {
+        let frozen = self.frozen.iter().rev().filter_map(|layer| layer.entries(id));
+        for entries in std::iter::once(&self.table(id).entries).chain(frozen) {
+            let range = entries.range::<[u8], _>(range);
+            layers.push(range.map(|(key, entry)| (key, &entry.change)));
+        }
+    }
+
+    /// The same, as it will be once everything staged has settled.
+    pub(super) fn push_latest<'a>(
+        &'a self,
+        id: TableId,
+        range: Range<'a>,
+        layers: &mut Layers<'a>,
+    ) {
+        let staged = self.table(id).staged.range::<[u8], _>(range);
+        layers.push(staged.map(|(key, staged)| (key, &staged.change)));
+        self.push_visible(id, range, layers);
+    }
+
+    fn table(&self, id: TableId) -> &Table {
+        &self.tables[id.0 as usize]
+    }
+}
+
+impl Frozen {
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Each collection that has entries, with them.
+    pub(super) fn collections(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<Key, Entry>)> {
+        self.tables
+            .iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .map(|(name, entries)| (name, entries))
+    }
+
+    fn entries(&self, id: TableId) -> Option<&Entries> {
+        self.tables.get(id.0 as usize).map(|(_, entries)| entries)
+    }
+
+    fn get(&self, id: TableId, key: &[u8]) -> Option<&Entry> {
+        self.entries(id)?.get(key)
+    }
+}
+
+impl Totals {
+    pub(super) fn is_empty(&self) -> bool {
+        self.values == 0 && self.tombstones == 0
+    }
+
+    fn add(&mut self, key: &[u8], change: &Change) {
+        self.bytes += entry_bytes(key, change);
+        match change {
+            Change::Tombstone => self.tombstones += 1,
+            Change::Inline(_) => self.values += 1,
+            Change::Blob(_, BlobRef { file, bytes, .. }) => {
+                self.values += 1;
+                *self.blobs.entry(*file).or_default() += u64::from(*bytes);
+            }
+        }
+    }
+
+    fn take(&mut self, key: &[u8], change: &Change) {
+        self.take_sized(key.len() as u64, change);
+    }
+
+    fn take_sized(&mut self, key_bytes: u64, change: &Change) {
+        self.bytes -= entry_bytes(&[], change) + key_bytes;
+        match change {
+            Change::Tombstone => self.tombstones -= 1,
+            Change::Inline(_) => self.values -= 1,
+            Change::Blob(_, BlobRef { file, bytes, .. }) => {
+                self.values -= 1;
+                if let Some(referred) = self.blobs.get_mut(file) {
+                    *referred -= u64::from(*bytes);
+                }
+            }
+        }
     }
 }
 
@@ -201,10 +334,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::storage::Meta;
+    use crate::storage::{Meta, Value};
 
-    fn value(text: &'static str) -> Option<Value> {
-        Some(Value { data: Bytes::from_static(text.as_bytes()), meta: Meta::default() })
+    fn value(text: &'static str) -> Change {
+        Change::Inline(Value { data: Bytes::from_static(text.as_bytes()), meta: Meta::default() })
+    }
+
+    fn entry(sequence: Sequence, change: Change) -> Entry {
+        Entry { sequence, change }
     }
 
     #[test]
@@ -213,45 +350,81 @@ mod tests {
         let id = memtable.intern("c");
         let key = Key::new(b"k");
         memtable.stage(id, key.clone(), value("one"), 1);
-        assert_eq!(memtable.table(id).visible(b"k"), None);
-        assert_eq!(memtable.table(id).latest(b"k"), value("one").as_ref());
-        memtable.stage(id, key.clone(), None, 2);
-        assert_eq!(memtable.table(id).latest(b"k"), None);
-        memtable.settle(id, key.clone(), value("one"), 1);
-        assert_eq!(memtable.table(id).visible(b"k"), value("one").as_ref());
-        assert_eq!(memtable.table(id).latest(b"k"), None, "the delete is still staged");
-        memtable.settle(id, key, None, 2);
-        assert_eq!(memtable.table(id).visible(b"k"), None);
-        assert!(!memtable.table(id).is_staged(b"k"));
+        assert_eq!(memtable.visible(id, b"k"), None);
+        assert_eq!(memtable.latest(id, b"k"), Some(&value("one")));
+        memtable.stage(id, key.clone(), Change::Tombstone, 2);
+        assert_eq!(memtable.latest(id, b"k"), Some(&Change::Tombstone));
+        memtable.settle(id, key.clone(), entry(1, value("one")), 1);
+        assert_eq!(memtable.visible(id, b"k"), Some(&value("one")));
+        assert_eq!(
+            memtable.latest(id, b"k"),
+            Some(&Change::Tombstone),
+            "the delete is still staged"
+        );
+        memtable.settle(id, key, entry(2, Change::Tombstone), 2);
+        assert_eq!(memtable.visible(id, b"k"), None, "nothing lies below that it must hide");
+        assert!(!memtable.is_staged(id, b"k"));
+        assert!(memtable.active().is_empty());
+        assert_eq!(memtable.bytes(), collection_bytes("c"));
     }
 
     #[test]
-    fn projected_bytes_meet_visible_bytes_when_all_has_settled() {
+    fn newer_layers_hide_older_ones_and_so_do_their_tombstones() {
         let mut memtable = Memtable::default();
         let id = memtable.intern("c");
-        let changes = [value("a"), value("longer"), None, value("bb")];
-        for (stamp, change) in changes.iter().enumerate() {
-            memtable.stage(id, Key::new(b"k"), change.clone(), stamp as u64);
+        for (sequence, key) in [(1, b"a"), (2, b"b"), (3, b"c")] {
+            memtable.apply(id, Key::new(key), entry(sequence, value("old")));
         }
-        let projected = memtable.projected_bytes();
-        assert_eq!(projected, collection_bytes("c") + 1 + 2 + ENTRY_OVERHEAD_BYTES);
-        for (stamp, change) in changes.into_iter().enumerate() {
-            memtable.settle(id, Key::new(b"k"), change, stamp as u64);
+        memtable.freeze();
+        memtable.apply(id, Key::new(b"a"), entry(4, Change::Tombstone));
+        memtable.apply(id, Key::new(b"b"), entry(5, value("new")));
+        memtable.freeze();
+        let late = memtable.intern("d");
+        memtable.apply(late, Key::new(b"a"), entry(6, value("other")));
+        assert_eq!(memtable.visible(id, b"a"), Some(&Change::Tombstone));
+        assert_eq!(memtable.visible(id, b"b"), Some(&value("new")));
+        assert_eq!(memtable.visible(id, b"c"), Some(&value("old")));
+        assert_eq!(memtable.visible(late, b"b"), None);
+        assert_eq!(memtable.frozen_count(), 2);
+        memtable.flushed();
+        assert_eq!(memtable.visible(id, b"c"), None, "it is in a table now");
+        memtable.apply(id, Key::new(b"c"), entry(7, Change::Tombstone));
+        assert_eq!(
+            memtable.visible(id, b"c"),
+            Some(&Change::Tombstone),
+            "and must be hidden there"
+        );
+    }
+
+    #[test]
+    fn totals_follow_every_change() {
+        let mut memtable = Memtable::default();
+        let id = memtable.intern("c");
+        memtable.set_has_tables(true);
+        let blob = |file| {
+            let blob = BlobRef { file, offset: 4096, bytes: 5000, hash: 1 };
+            Change::Blob(Meta::default(), blob)
+        };
+        let changes = [value("a"), blob(7), blob(8), Change::Tombstone, value("longer"), blob(8)];
+        for (sequence, change) in (1..).zip(changes) {
+            memtable.apply(id, Key::new(b"k"), entry(sequence, change));
         }
-        assert_eq!((memtable.visible_bytes(), memtable.entries()), (projected, 1));
+        let totals = memtable.active();
+        assert_eq!((totals.values, totals.tombstones, totals.sequence), (1, 0, 6));
+        assert_eq!(totals.bytes, 1 + ENTRY_OVERHEAD_BYTES);
+        assert_eq!((totals.blobs[&7], totals.blobs[&8]), (0, 5000));
     }
 
     #[test]
     fn forgetting_the_staged_brings_back_what_is_visible() {
         let mut memtable = Memtable::default();
         let id = memtable.intern("c");
-        memtable.apply(id, Key::new(b"k"), value("old"));
-        let bytes = memtable.projected_bytes();
+        memtable.apply(id, Key::new(b"k"), entry(1, value("old")));
         memtable.stage(id, Key::new(b"k"), value("new and longer"), 1);
         memtable.stage(id, Key::new(b"l"), value("new"), 2);
         memtable.unstage_all();
-        assert_eq!(memtable.table(id).latest(b"k"), value("old").as_ref());
-        assert_eq!((memtable.projected_bytes(), memtable.visible_bytes()), (bytes, bytes));
+        assert_eq!(memtable.latest(id, b"k"), Some(&value("old")));
+        assert_eq!(memtable.latest(id, b"l"), None);
     }
 
     #[test]

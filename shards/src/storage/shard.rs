@@ -4,19 +4,27 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use super::{
     StorageError,
+    answer::Answer,
+    cache::Cache,
     clock::Clock,
     commit,
     disk::Disk,
+    entry::{Change, Entry, Probe},
+    fetch::{Fetched, Miss},
     key::Key,
-    memtable::Memtable,
-    page::{Page, PageLimit},
+    layers::Layers,
+    log::{self, Log, LogOptions},
+    memtable::{Memtable, bounds},
+    page::{Page, PageLimit, gather},
+    scan,
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Recovery, Stats},
     ticket::{Outcome, Ticket},
     transaction::{self, Transaction},
     value::Value,
-    wal::{self, Log, LogOptions, Operation},
+    view::{Progress, Search, View},
+    wal::{self, Operation, Operations},
 };
 use crate::settings::SyncMode;
 
@@ -53,8 +61,16 @@ pub enum EngineOptions {
 #[derive(Clone)]
 pub struct Shard(Rc<Inner>);
 
+/// How a run of a transaction ended.
+enum Attempt<T, E> {
+    Ended(Result<(T, Ticket), E>),
+    Missed(Vec<Miss>),
+}
+
 pub(super) struct Inner {
     pub(super) state: RefCell<State>,
+    /// Blocks of tables and large values.
+    pub(super) cache: Rc<Cache>,
     pub(super) clock: Rc<dyn Clock>,
     pub(super) sync: SyncMode,
     /// Until the commit loop takes it.
@@ -74,28 +90,33 @@ impl Shard {
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
         let has_log = engine != EngineOptions::Memory;
-        let mut state = State::new(shard, memtable_bytes_max, has_log);
+        let mut state = State::new(shard, memtable_bytes_max, has_log, usize::MAX);
         let mut recovery = Recovery::default();
         let (mut log, mut mode) = (None, SyncMode::None);
         if let EngineOptions::Lsm { dir, segment_bytes, sync } = engine {
-            let options = LogOptions { disk, dir, directory_id, shard, segment_bytes };
+            let format = &wal::FORMAT;
+            let options = LogOptions { format, disk, dir, directory_id, shard, segment_bytes };
             let memtable = &mut state.memtable;
-            let recovered = wal::replay(options, |collection, key, value| {
-                apply(memtable, collection, key, value)
+            let mut operations = Operations(|collection: &str, key: &[u8], change| {
+                apply(memtable, collection, key, change);
             });
-            let recovered = recovered.await?;
+            let numbers = log::numbers(&options).await?;
+            let found = log::read(&options, &numbers, 1, &mut operations).await?;
             recovery = Recovery {
-                records: recovered.records,
-                bytes: recovered.bytes,
-                truncated_bytes: recovered.truncated_bytes,
-                segments: recovered.log.segments(),
+                records: found.records,
+                bytes: found.bytes,
+                truncated_bytes: found.truncated_bytes,
+                segments: 0,
             };
-            state.stats.log_bytes = recovered.log.bytes();
-            state.stats.segments = recovered.log.segments();
-            (log, mode) = (Some(recovered.log), sync);
+            let ready = found.resume(options).await?;
+            state.stats.log_bytes = ready.bytes();
+            state.stats.segments = ready.segments();
+            recovery.segments = ready.segments();
+            (log, mode) = (Some(ready), sync);
         }
         let inner = Inner {
             state: RefCell::new(state),
+            cache: Rc::new(Cache::new(0)),
             clock,
             sync: mode,
             log: RefCell::new(log),
@@ -105,10 +126,43 @@ impl Shard {
         Ok((Self(Rc::new(inner)), recovery))
     }
 
-    /// The visible value of a key. Costs one search and no memory.
-    pub fn get(&self, collection: &str, key: &[u8]) -> Result<Option<Value>, StorageError> {
+    /// The visible value of a key. Told by memory, it costs one search and no allocation.
+    pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
         let state = self.0.state.borrow();
-        Ok(state.memtable.find(collection).and_then(|table| table.visible(key)).cloned())
+        let Some(id) = state.memtable.id(collection) else { return Answer::Now(Ok(None)) };
+        if let Some(change) = state.memtable.visible(id, key) {
+            return self.value_of(&state.view, Some(change.clone()));
+        }
+        let Some(number) = state.memtable.number(id) else { return Answer::Now(Ok(None)) };
+        let mut search = Search::new(Rc::clone(&state.view), Probe::new(number, key));
+        match search.look(&self.0.cache) {
+            Err(error) => Answer::Now(Err(error)),
+            Ok(Progress::Done(change)) => self.value_of(search.view(), change),
+            Ok(Progress::Needs(table, span)) => {
+                let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(search.view()));
+                Answer::Later(Box::pin(async move {
+                    match search.finish(&cache, table, span).await? {
+                        None | Some(Change::Tombstone) => Ok(None),
+                        Some(Change::Inline(value)) => Ok(Some(value)),
+                        Some(Change::Blob(meta, blob)) => view.value(&cache, meta, blob).await,
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The value that a change says, whose files are in `view`.
+    fn value_of(&self, view: &Rc<View>, change: Option<Change>) -> Answer<Option<Value>> {
+        let (meta, blob) = match change {
+            None | Some(Change::Tombstone) => return Answer::Now(Ok(None)),
+            Some(Change::Inline(value)) => return Answer::Now(Ok(Some(value))),
+            Some(Change::Blob(meta, blob)) => (meta, blob),
+        };
+        if let Some(data) = self.0.cache.get(blob.file, blob.offset) {
+            return Answer::Now(Ok(Some(Value { data, meta })));
+        }
+        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(view));
+        Answer::Later(Box::pin(async move { view.value(&cache, meta, blob).await }))
     }
 
     /// Visible rows from `from` on, up to and without `to`, in key order.
@@ -118,31 +172,77 @@ impl Shard {
         from: &[u8],
         to: Option<&[u8]>,
         limit: PageLimit,
-    ) -> Result<Page, StorageError> {
+    ) -> Answer<Page> {
         let state = self.0.state.borrow();
-        let page = state.memtable.find(collection).map(|table| table.scan_visible(from, to, limit));
-        Ok(page.unwrap_or_default())
+        let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) else {
+            return Answer::Now(Ok(Page::default()));
+        };
+        if state.memtable.number(id).is_some() && state.view.has_tables() {
+            let (from, to) = (from.to_vec(), to.map(<[u8]>::to_vec));
+            return Answer::Later(Box::pin(scan::page(Rc::clone(&self.0), id, from, to, limit)));
+        }
+        let mut layers = Layers::default();
+        state.memtable.push_visible(id, range, &mut layers);
+        let mut draft = gather(layers, limit);
+        scan::complete_at_once(&mut draft, &self.0.cache);
+        if draft.blobs.is_empty() {
+            return Answer::Now(Ok(draft.page));
+        }
+        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(&state.view));
+        Answer::Later(Box::pin(async move { scan::complete(draft, &view, &cache).await }))
     }
 
     /// Runs `f` as one atomic step. Its writes are one record; when it fails or panics there are none. The ticket tells when
     /// what it wrote, and all that it may have read, is durable.
     ///
-    /// `f` must not write to this shard but through the transaction; that panics.
-    pub fn transact<T, E: From<StorageError>>(
+    /// What `f` reads may lie on the disk: then it is told [`StorageError::OnDisk`], gives up, and is run again once that has
+    /// been read. `f` must not write to this shard but through the transaction; that panics.
+    pub fn transact<T: 'static, E: From<StorageError> + 'static>(
         &self,
-        f: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
-    ) -> Result<(T, Ticket), E> {
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+    ) -> Answer<(T, Ticket), E> {
+        let mut fetched = Fetched::default();
+        let mut misses = match self.attempt(&fetched, &mut f) {
+            Attempt::Ended(result) => return Answer::Now(result),
+            Attempt::Missed(misses) => misses,
+        };
+        let shard = self.clone();
+        Answer::Later(Box::pin(async move {
+            loop {
+                let (view, flushes) = shard.0.view();
+                fetched.fetch(&view, &shard.0.cache, flushes, misses).await?;
+                fetched.renew(shard.0.state.borrow().flushes);
+                misses = match shard.attempt(&fetched, &mut f) {
+                    Attempt::Ended(result) => return result,
+                    Attempt::Missed(misses) => misses,
+                };
+            }
+        }))
+    }
+
+    fn attempt<T, E: From<StorageError>>(
+        &self,
+        fetched: &Fetched,
+        f: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Attempt<T, E> {
         let state = self.0.state.borrow();
-        let mut transaction = Transaction::new(&state);
-        let result = f(&mut transaction)?;
-        let mut own = transaction.into_drafts();
-        if own.is_empty() {
-            return Ok((result, state.ticket_of_latest()));
+        let mut transaction = Transaction::new(&state, &self.0.cache, fetched);
+        let result = f(&mut transaction);
+        let (mut own, misses) = transaction.into_parts();
+        if !misses.is_empty() {
+            return Attempt::Missed(misses);
         }
-        drop(state);
-        let ticket = self.0.state.borrow_mut().stage(transaction::drafts(&mut own));
-        self.0.work.raise();
-        Ok((result, ticket))
+        let result = match result {
+            Ok(result) if own.is_empty() => Ok((result, state.ticket_of_latest())),
+            Ok(result) => {
+                drop(state);
+                let ticket = self.0.state.borrow_mut().stage(transaction::drafts(&mut own));
+                self.0.work.raise();
+                Ok((result, ticket))
+            }
+            Err(error) => Err(error),
+        };
+        Attempt::Ended(result)
     }
 
     /// Sets a value.
@@ -150,10 +250,10 @@ impl Shard {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
-        check_record(Operation { collection, key, value: Some(&value) }.length())?;
-        let before = state.memtable.find(collection).and_then(|table| table.latest(key));
-        state.check_room(collection, key, before, &value, 0)?;
-        let draft = (collection, (Key::new(key), Some(value.compacted())));
+        let change = Change::Inline(value.compacted());
+        check_record(Operation { collection, key, change: change.borrowed() }.length())?;
+        state.check_room(collection, key, &change, 0)?;
+        let draft = (collection, (Key::new(key), change));
         let ticket = state.stage(std::iter::once(draft));
         drop(state);
         self.0.work.raise();
@@ -161,19 +261,33 @@ impl Shard {
     }
 
     /// Deletes a key and says whether it had a value.
-    pub fn delete(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
+    pub fn delete(&self, collection: &str, key: &[u8]) -> Answer<(bool, Ticket)> {
+        match self.delete_now(collection, key) {
+            Err(StorageError::OnDisk) => {
+                let (collection, key) = (collection.to_owned(), key.to_vec());
+                self.transact(move |transaction| transaction.delete(&collection, &key))
+            }
+            result => Answer::Now(result),
+        }
+    }
+
+    fn delete_now(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
-        let Some(table) = state.memtable.find(collection) else {
-            return Ok((false, Ticket::resolved()));
-        };
-        if table.latest(key).is_none() {
-            let ticket =
-                if table.is_staged(key) { state.ticket_of_latest() } else { Ticket::resolved() };
-            return Ok((false, ticket));
+        let memtable = &state.memtable;
+        let Some(id) = memtable.id(collection) else { return Ok((false, Ticket::resolved())) };
+        match memtable.latest(id, key) {
+            None if memtable.number(id).is_some() => return Err(StorageError::OnDisk),
+            None | Some(Change::Tombstone) => {
+                let staged = memtable.is_staged(id, key);
+                let ticket = if staged { state.ticket_of_latest() } else { Ticket::resolved() };
+                return Ok((false, ticket));
+            }
+            Some(_) => {}
         }
-        let ticket = state.stage(std::iter::once((collection, (Key::new(key), None))));
+        let draft = (collection, (Key::new(key), Change::Tombstone));
+        let ticket = state.stage(std::iter::once(draft));
         drop(state);
         self.0.work.raise();
         Ok((true, ticket))
@@ -202,7 +316,15 @@ impl Shard {
     }
 }
 
-fn apply(memtable: &mut Memtable, collection: &str, key: &[u8], value: Option<Value>) {
+impl Inner {
+    /// The files of this moment, and how many flushes they hold.
+    pub(super) fn view(&self) -> (Rc<View>, u64) {
+        let state = self.state.borrow();
+        (Rc::clone(&state.view), state.flushes)
+    }
+}
+
+fn apply(memtable: &mut Memtable, collection: &str, key: &[u8], change: Change) {
     let id = memtable.intern(collection);
-    memtable.apply(id, Key::new(key), value);
+    memtable.apply(id, Key::new(key), Entry { sequence: 0, change });
 }

@@ -12,13 +12,15 @@ use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
 use super::{
     StorageError,
-    group::{Change, Group},
+    entry::{BlobRef, Change, Entry, Sequence},
+    group::Group,
     key::Key,
+    log::PAYLOAD_BYTES_MAX,
     memtable::{Memtable, collection_bytes, entry_bytes},
     stats::Stats,
     ticket::{Outcome, Ticket},
     value::Value,
-    wal::{Operation, PAYLOAD_BYTES_MAX},
+    view::View,
 };
 use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
 
@@ -31,9 +33,15 @@ const SPARE_OPERATIONS_MAX: usize = 4096;
 pub(super) struct State {
     pub(super) memtable: Memtable,
     pub(super) stats: Stats,
+    /// The files that belong to what is in memory.
+    pub(super) view: Rc<View>,
+    /// Flushes that have been installed since the start: each moves entries from memory to tables.
+    pub(super) flushes: u64,
     shard: u32,
     memtable_bytes_max: u64,
     has_log: bool,
+    /// Values of this length or more go into blob files.
+    blob_bytes_min: usize,
     queue: VecDeque<Group>,
     in_flight: Option<Rc<Outcome>>,
     spare: Option<Group>,
@@ -43,17 +51,25 @@ pub(super) struct State {
     closing: bool,
 }
 
-/// A change that has been checked; see [`State::check`].
-pub(super) type Draft = (Key, Option<Value>);
+/// A change that has been checked, with its data.
+pub(super) type Draft = (Key, Change);
 
 impl State {
-    pub(super) fn new(shard: u32, memtable_bytes_max: u64, has_log: bool) -> Self {
+    pub(super) fn new(
+        shard: u32,
+        memtable_bytes_max: u64,
+        has_log: bool,
+        blob_bytes_min: usize,
+    ) -> Self {
         Self {
             memtable: Memtable::default(),
             stats: Stats::default(),
+            view: Rc::default(),
+            flushes: 0,
             shard,
             memtable_bytes_max,
             has_log,
+            blob_bytes_min,
             queue: VecDeque::new(),
             in_flight: None,
             spare: None,
@@ -87,16 +103,18 @@ impl State {
         &self,
         collection: &str,
         key: &[u8],
-        before: Option<&Value>,
-        value: &Value,
+        value: &Change,
         growth: i64,
     ) -> Result<i64, StorageError> {
+        let id = self.memtable.id(collection);
+        let before = id.and_then(|id| self.memtable.latest(id, key));
+        let before = before.filter(|before| **before != Change::Tombstone);
         let before = before.map_or(0, |before| entry_bytes(key, before)) as i64;
         let mut more = entry_bytes(key, value) as i64 - before;
-        if self.memtable.id(collection).is_none() {
+        if id.is_none() {
             more += collection_bytes(collection) as i64;
         }
-        let used = self.memtable.projected_bytes() as i64 + growth;
+        let used = (self.memtable.bytes() + self.staged_bytes) as i64 + growth;
         if more > 0 && used + more > self.memtable_bytes_max as i64 {
             return Err(StorageError::Full {
                 used: used.max(0) as u64,
@@ -109,9 +127,10 @@ impl State {
     /// Makes one record of checked changes; there must be at least one.
     pub(super) fn stage<'a>(&mut self, drafts: impl Iterator<Item = (&'a str, Draft)>) -> Ticket {
         if !self.has_log {
-            for (collection, (key, value)) in drafts {
+            self.stamp += 1;
+            for (collection, (key, change)) in drafts {
                 let id = self.memtable.intern(collection);
-                self.memtable.apply(id, key, value);
+                self.memtable.apply(id, key, Entry { sequence: self.stamp, change });
             }
             return Ticket::resolved();
         }
@@ -119,17 +138,17 @@ impl State {
             self.queue.push_back(self.spare.take().unwrap_or_default());
         }
         let Some(group) = self.queue.back_mut() else { return Ticket::resolved() };
+        let bytes_before = group.bytes + group.blob_bytes;
         let mut operation_bytes = 0;
-        for (collection, (key, value)) in drafts {
+        for (collection, (key, change)) in drafts {
             self.stamp += 1;
-            operation_bytes += Operation { collection, key: &key, value: value.as_ref() }.length();
             let table = self.memtable.intern(collection);
-            self.memtable.stage(table, key.clone(), value.clone(), self.stamp);
-            group.operations.push(Change { table, key, value, stamp: self.stamp });
+            self.memtable.stage(table, key.clone(), change.clone(), self.stamp);
+            let (place, draft) = ((collection, table), (key, change));
+            operation_bytes += group.push(place, draft, self.stamp, self.blob_bytes_min);
         }
-        let bytes_before = group.bytes;
         group.end_record(operation_bytes);
-        self.staged_bytes += group.bytes - bytes_before;
+        self.staged_bytes += group.bytes + group.blob_bytes - bytes_before;
         Ticket::new(&group.outcome)
     }
 
@@ -150,16 +169,26 @@ impl State {
         !self.queue.is_empty()
     }
 
-    /// Makes a group visible. Its outcome is to be settled after the borrow ends: that wakes tasks.
-    pub(super) fn settle(&mut self, mut group: Group) -> Rc<Outcome> {
-        for change in group.operations.drain(..) {
-            self.memtable.settle(change.table, change.key, change.value, change.stamp);
-        }
-        self.staged_bytes -= group.bytes;
+    /// Makes a group visible whose first record has this sequence. Its outcome is to be settled after the borrow ends: that
+    /// wakes tasks. `large` is given the values that went to the blob file.
+    pub(super) fn settle(
+        &mut self,
+        mut group: Group,
+        sequence: Sequence,
+        mut large: impl FnMut(BlobRef, Value),
+    ) -> Rc<Outcome> {
+        let memtable = &mut self.memtable;
+        group.settle(sequence, |table, key, entry, stamp, value| {
+            if let (Change::Blob(_, blob), Some(value)) = (&entry.change, value) {
+                large(*blob, value);
+            }
+            memtable.settle(table, key, entry, stamp);
+        });
+        self.staged_bytes -= group.bytes + group.blob_bytes;
         self.stats.groups += 1;
         self.in_flight = None;
         let outcome = Rc::clone(&group.outcome);
-        if group.operations.capacity() <= SPARE_OPERATIONS_MAX {
+        if group.capacity() <= SPARE_OPERATIONS_MAX {
             group.reset();
             self.spare = Some(group);
         }
@@ -194,8 +223,8 @@ impl State {
 
     pub(super) fn snapshot(&self) -> Stats {
         Stats {
-            entries: self.memtable.entries(),
-            memtable_bytes: self.memtable.visible_bytes(),
+            entries: self.memtable.totals().map(|totals| totals.values).sum(),
+            memtable_bytes: self.memtable.bytes(),
             staged_bytes: self.staged_bytes,
             poisoned: self.poisoned.as_deref().map(str::to_owned),
             ..self.stats.clone()

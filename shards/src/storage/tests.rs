@@ -4,6 +4,7 @@ mod cost;
 mod crash;
 mod damage;
 mod faults;
-mod machine;
+pub(super) mod machine;
 mod real;
 mod sharing;
+mod tables;

@@ -1,25 +1,36 @@
 //! Reads and writes in one step of a shard: all of it one record of the log, or nothing.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
 
 use super::{
     StorageError,
+    cache::Cache,
+    entry::{BlobRef, Change, Probe},
+    fetch::{Fetched, Miss},
     key::Key,
+    layers::Layers,
     memtable::{bounds, entry_bytes},
-    page::{Page, PageLimit, Shadowed, gather},
-    state::{Draft, State, check_names, check_record},
+    page::{Draft, Page, PageLimit, gather},
+    state::{self, State, check_names, check_record},
     value::Value,
+    view::{Progress, Search},
     wal::Operation,
 };
 
-/// What a transaction wrote to one collection: the newest value of each key, none if deleted.
-pub(super) type CollectionWrites = (Rc<str>, BTreeMap<Key, Option<Value>>);
+/// What a transaction wrote to one collection: the newest change of each key.
+pub(super) type CollectionWrites = (Arc<str>, BTreeMap<Key, Change>);
 
 /// The view of a transaction: everything staged before it, and over that its own writes.
 ///
 /// Its own writes touch nothing of the shard until it ends well; a closure that fails or panics leaves no trace.
 pub struct Transaction<'a> {
     state: &'a State,
+    cache: &'a Cache,
+    fetched: &'a Fetched,
+    /// What has to be read before it can be run again.
+    misses: Vec<Miss>,
     own: Vec<CollectionWrites>,
     /// Bytes by which the entries grow, less than zero if they shrink.
     growth: i64,
@@ -27,69 +38,194 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(state: &'a State) -> Self {
-        Self { state, own: Vec::new(), growth: 0, operation_bytes: 0 }
+    pub(super) fn new(state: &'a State, cache: &'a Cache, fetched: &'a Fetched) -> Self {
+        let (misses, own) = (Vec::new(), Vec::new());
+        Self { state, cache, fetched, misses, own, growth: 0, operation_bytes: 0 }
     }
 
     /// The value of a key, if it has one.
-    #[must_use]
-    pub fn get(&self, collection: &str, key: &[u8]) -> Option<Value> {
-        self.find(collection, key).cloned()
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`] and what the disk says.
+    pub fn get(&mut self, collection: &str, key: &[u8]) -> Result<Option<Value>, StorageError> {
+        let (meta, blob) = match self.find(collection, key)? {
+            None | Some(Change::Tombstone) => return Ok(None),
+            Some(Change::Inline(value)) => return Ok(Some(value)),
+            Some(Change::Blob(meta, blob)) => (meta, blob),
+        };
+        Ok(Some(Value { data: self.data(blob)?, meta }))
+    }
+
+    /// Whether a key has a value.
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`] and what the disk says.
+    pub fn has(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
+        let found = self.find(collection, key)?;
+        Ok(found.is_some_and(|change| change != Change::Tombstone))
+    }
+
+    /// Whether everything that was asked for so far was here. Those who ask for all of it first, and then this, are run
+    /// twice at most.
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`].
+    pub fn check_here(&self) -> Result<(), StorageError> {
+        if self.misses.is_empty() { Ok(()) } else { Err(StorageError::OnDisk) }
     }
 
     /// Rows from `from` on, up to and without `to`, in key order.
-    #[must_use]
-    pub fn scan(&self, collection: &str, from: &[u8], to: Option<&[u8]>, limit: PageLimit) -> Page {
-        let Some(range) = bounds(from, to) else { return Page::default() };
-        let below = self.state.memtable.find(collection).into_iter();
-        let below = below.flat_map(|table| table.range_latest(range));
-        let own = self.own_of(collection).into_iter();
-        let own = own
-            .flat_map(|own| own.range::<[u8], _>(range))
-            .map(|(key, value)| (key, value.as_ref()));
-        let rows = Shadowed::new(below, own);
-        gather(rows.filter_map(|(key, value)| value.map(|value| (key, value))), limit)
-    }
-
-    /// Sets a value and says whether the key had one.
-    pub fn set(
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`] and what the disk says.
+    pub fn scan(
         &mut self,
         collection: &str,
-        key: &[u8],
-        value: Value,
-    ) -> Result<bool, StorageError> {
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: PageLimit,
+    ) -> Result<Page, StorageError> {
+        if bounds(from, to).is_none() {
+            return Ok(Page::default());
+        }
+        let (state, fetched) = (self.state, self.fetched);
+        let Some(id) = state.memtable.id(collection) else {
+            return Ok(self.draft_of_own(collection, from, to, limit).page);
+        };
+        // What has been read of tables reaches up to some key; there may be more behind it.
+        let mut chunks = Vec::new();
+        let mut reached = None;
+        if let Some(number) = state.memtable.number(id).filter(|_| state.view.has_tables()) {
+            let mut at = from;
+            loop {
+                let Some(rows) = fetched.rows(id, at) else {
+                    let to = to.map(Key::new);
+                    reached = Some((at, Miss::Rows(id, number, Key::new(at), to, limit)));
+                    break;
+                };
+                chunks.push(rows);
+                let Some(end) = &rows.end else { break };
+                at = end;
+            }
+        }
+        let end = reached.as_ref().map_or(to, |(at, _)| Some(*at));
+        let draft = match bounds(from, end) {
+            None => Draft::default(),
+            Some(range) => {
+                let mut layers = Layers::default();
+                if let Some(own) = self.own_of(collection) {
+                    layers.push(own.range::<[u8], _>(range));
+                }
+                state.memtable.push_latest(id, range, &mut layers);
+                let rows = chunks.into_iter().flat_map(|rows| &rows.rows);
+                layers.push(rows.map(|(key, change)| (key, change)));
+                gather(layers, limit)
+            }
+        };
+        if draft.page.next.is_none()
+            && let Some((_, miss)) = reached
+        {
+            return Err(self.miss(miss));
+        }
+        self.complete(draft)
+    }
+
+    /// Sets a value.
+    ///
+    /// # Errors
+    /// What the shard refuses.
+    pub fn set(&mut self, collection: &str, key: &[u8], value: Value) -> Result<(), StorageError> {
         self.state.check_open()?;
         check_names(collection, key)?;
-        let before = self.find(collection, key);
-        let was_there = before.is_some();
-        let growth = self.state.check_room(collection, key, before, &value, self.growth)?;
-        self.put(collection, key, Some(value.compacted()), growth)?;
-        Ok(was_there)
+        let change = Change::Inline(value.compacted());
+        let growth = self.state.check_room(collection, key, &change, self.growth)?;
+        self.put(collection, key, change, growth)
     }
 
     /// Deletes a key and says whether it had a value.
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`], what the shard refuses, and what the disk says.
     pub fn delete(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
         self.state.check_open()?;
         check_names(collection, key)?;
-        let Some(before) = self.find(collection, key) else { return Ok(false) };
-        let growth = -(entry_bytes(key, before) as i64);
-        self.put(collection, key, None, growth)?;
-        Ok(true)
-    }
-
-    /// What it wrote, one change for each key, and the bytes they take in the log.
-    pub(super) fn into_drafts(self) -> Vec<CollectionWrites> {
-        self.own
-    }
-
-    fn find(&self, collection: &str, key: &[u8]) -> Option<&Value> {
-        match self.own_of(collection).and_then(|own| own.get(key)) {
-            Some(own) => own.as_ref(),
-            None => self.state.memtable.find(collection)?.latest(key),
+        match self.find(collection, key)? {
+            None | Some(Change::Tombstone) => Ok(false),
+            Some(before) => {
+                let growth = -(entry_bytes(key, &before) as i64);
+                self.put(collection, key, Change::Tombstone, growth)?;
+                Ok(true)
+            }
         }
     }
 
-    fn own_of(&self, collection: &str) -> Option<&BTreeMap<Key, Option<Value>>> {
+    /// What it wrote, one change for each key; or what it missed, which counts before all else.
+    pub(super) fn into_parts(self) -> (Vec<CollectionWrites>, Vec<Miss>) {
+        (self.own, self.misses)
+    }
+
+    /// The newest change of a key. None if there never was one.
+    pub(super) fn find(
+        &mut self,
+        collection: &str,
+        key: &[u8],
+    ) -> Result<Option<Change>, StorageError> {
+        if let Some(own) = self.own_of(collection).and_then(|own| own.get(key)) {
+            return Ok(Some(own.clone()));
+        }
+        let state = self.state;
+        let Some(id) = state.memtable.id(collection) else { return Ok(None) };
+        if let Some(change) = state.memtable.latest(id, key) {
+            return Ok(Some(change.clone()));
+        }
+        if let Some(change) = self.fetched.entry(id, key) {
+            return Ok(change.clone());
+        }
+        let Some(number) = state.memtable.number(id) else { return Ok(None) };
+        let mut search = Search::new(Rc::clone(&state.view), Probe::new(number, key));
+        match search.look(self.cache)? {
+            Progress::Done(change) => Ok(change),
+            Progress::Needs(..) => Err(self.miss(Miss::Entry(id, number, Key::new(key)))),
+        }
+    }
+
+    fn data(&mut self, blob: BlobRef) -> Result<Bytes, StorageError> {
+        let here = self.fetched.data(blob).cloned();
+        let here = here.or_else(|| self.cache.get(blob.file, blob.offset));
+        here.ok_or_else(|| self.miss(Miss::Data(blob)))
+    }
+
+    /// Gives the rows their data.
+    fn complete(&mut self, Draft { mut page, blobs }: Draft) -> Result<Page, StorageError> {
+        for (row, blob) in blobs {
+            if let Ok(data) = self.data(blob) {
+                page.rows[row].1.data = data;
+            }
+        }
+        self.check_here()?;
+        Ok(page)
+    }
+
+    fn miss(&mut self, miss: Miss) -> StorageError {
+        self.misses.push(miss);
+        StorageError::OnDisk
+    }
+
+    fn draft_of_own(
+        &self,
+        collection: &str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: PageLimit,
+    ) -> Draft {
+        let mut layers = Layers::default();
+        if let (Some(own), Some(range)) = (self.own_of(collection), bounds(from, to)) {
+            layers.push(own.range::<[u8], _>(range));
+        }
+        gather(layers, limit)
+    }
+
+    fn own_of(&self, collection: &str) -> Option<&BTreeMap<Key, Change>> {
         self.own.iter().find(|(name, _)| **name == *collection).map(|(_, own)| own)
     }
 
@@ -97,31 +233,31 @@ impl<'a> Transaction<'a> {
         &mut self,
         collection: &str,
         key: &[u8],
-        value: Option<Value>,
+        change: Change,
         growth: i64,
     ) -> Result<(), StorageError> {
         // A key written twice is counted twice here: the bound is a little stricter than it need be.
-        let bytes = Operation { collection, key, value: value.as_ref() }.length();
+        let bytes = Operation { collection, key, change: change.borrowed() }.length();
         check_record(self.operation_bytes + bytes)?;
         self.operation_bytes += bytes;
         self.growth += growth;
         let own = match self.own.iter().position(|(name, _)| **name == *collection) {
             Some(index) => &mut self.own[index].1,
             None => {
-                let known =
-                    self.state.memtable.find(collection).map(|table| Rc::clone(table.name()));
-                self.own.push((known.unwrap_or_else(|| Rc::from(collection)), BTreeMap::new()));
+                let memtable = &self.state.memtable;
+                let known = memtable.id(collection).map(|id| Arc::clone(memtable.name(id)));
+                self.own.push((known.unwrap_or_else(|| Arc::from(collection)), BTreeMap::new()));
                 let last = self.own.len() - 1;
                 &mut self.own[last].1
             }
         };
-        own.insert(Key::new(key), value);
+        own.insert(Key::new(key), change);
         Ok(())
     }
 }
 
 /// All changes of a transaction in the form that the state stages.
-pub(super) fn drafts(own: &mut [CollectionWrites]) -> impl Iterator<Item = (&str, Draft)> {
+pub(super) fn drafts(own: &mut [CollectionWrites]) -> impl Iterator<Item = (&str, state::Draft)> {
     own.iter_mut().flat_map(|(name, own)| {
         let name: &str = name;
         std::mem::take(own).into_iter().map(move |draft| (name, draft))

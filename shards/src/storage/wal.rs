@@ -1,38 +1,31 @@
-//! The write-ahead log of a shard. `docs/reference/data-files.md` draws every byte of it.
-//!
-//! ```text
-//! log      appends groups of records, syncs, begins segments         the only writer
-//! replay   reads all segments back and makes the log ready to go on  at start only
-//! segment  header block      ┐
-//! record   header and table  ├ pure: bytes in, bytes out
-//! operation, varint          ┘
-//! ```
-//!
-//! Always true: every segment but the last is whole and durable; a record is one atomic step; sequences are consecutive.
+//! The write-ahead log of a shard: a record log whose records are operations.
 
-mod log;
 mod operation;
-mod reader;
-mod record;
-mod replay;
-mod segment;
-mod varint;
 
-pub(super) use log::{AppendError, Log, Records};
-pub(super) use operation::{Operation, count_length};
-pub(super) use record::{PAYLOAD_BYTES_MAX, record_bytes};
-pub(super) use replay::replay;
+pub(super) use operation::{Operation, count_length, read_all, write_all};
 
-use std::{path::PathBuf, rc::Rc};
+use super::{
+    entry::Change,
+    log::{Format, Replay},
+};
 
-use super::disk::Disk;
+/// The write-ahead log's own marks.
+pub(super) const FORMAT: Format = Format {
+    magic: *b"AMATLOG\0",
+    version: 1,
+    ending: "log",
+    room_bytes: 1024 * 1024,
+    advice: "Restore the data directory from a backup; or, if all that was logged in this file and in those with higher \
+             numbers may be lost, empty this file, remove those, and start again",
+};
 
-/// Whose log this is, and how it is written.
-#[derive(Clone)]
-pub(super) struct LogOptions {
-    pub(super) disk: Rc<dyn Disk>,
-    pub(super) dir: PathBuf,
-    pub(super) directory_id: u64,
-    pub(super) shard: u32,
-    pub(super) segment_bytes: u64,
+/// Hands over operations one by one.
+pub(super) struct Operations<F>(pub(super) F);
+
+impl<F: FnMut(&str, &[u8], Change)> Replay for Operations<F> {
+    fn apply(&mut self, _sequence: u64, payload: &[u8]) -> Result<(), String> {
+        let applied =
+            read_all(payload, |(collection, key, change)| self.0(collection, key, change));
+        applied.ok_or_else(|| "a record with a sound checksum makes no sense".to_owned())
+    }
 }

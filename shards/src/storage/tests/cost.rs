@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::machine::Machine;
+use super::machine::{Machine, finish};
 use crate::{
     settings::SyncMode,
     storage::{Meta, Value, disk::sim::Dice},
@@ -43,7 +43,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn allocations(work: impl FnOnce()) -> u64 {
+pub(super) fn allocations(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.with(Cell::get);
     work();
     ALLOCATIONS.with(Cell::get) - before
@@ -79,7 +79,7 @@ fn a_get_takes_no_memory_and_a_set_one_piece() {
     let shard = machine.shard();
     let gets = allocations(|| {
         for number in 0..1000 {
-            assert!(shard.get("default", &key(number)).unwrap().is_some());
+            assert!(finish(shard.get("default", &key(number))).unwrap().is_some());
         }
     });
     assert_eq!(gets, 0);
@@ -108,7 +108,7 @@ fn times_of_get_and_set() {
     let keys: Vec<_> = (0..1_000_000).map(|_| key(dice.below(100_000))).collect();
     let start = Instant::now();
     for key in &keys {
-        black_box(shard.get("default", key).unwrap());
+        black_box(finish(shard.get("default", key)).unwrap());
     }
     println!("get: {} ns", start.elapsed().as_nanos() / keys.len() as u128);
     for batch in [16, 256] {

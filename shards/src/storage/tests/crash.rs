@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::machine::{ALL, INTERVAL, Machine, with_seeds};
+use super::machine::{ALL, INTERVAL, Machine, finish, with_seeds};
 use crate::{
     settings::SyncMode,
     storage::{
@@ -56,7 +56,7 @@ impl Model {
         while let Some(ticket) =
             self.tickets.get(self.acknowledged).filter(|ticket| ticket.is_done())
         {
-            match super::machine::finish(ticket.clone()) {
+            match finish(ticket.clone()) {
                 Ok(()) => self.acknowledged += 1,
                 Err(StorageError::NoSpace { .. }) => {
                     assert!(
@@ -85,7 +85,7 @@ fn contents(machine: &Machine) -> Contents {
     let shard = machine.shard();
     let mut contents = Contents::new();
     for (index, collection) in COLLECTIONS.iter().enumerate() {
-        let page = shard.scan(collection, b"", None, ALL).unwrap();
+        let page = finish(shard.scan(collection, b"", None, ALL)).unwrap();
         assert!(page.next.is_none());
         contents.extend(page.rows.into_iter().map(|(key, value)| ((index, key.to_vec()), value)));
     }
@@ -222,9 +222,8 @@ impl Story {
 
     fn delete(&mut self) -> bool {
         let (collection, key) = self.entry();
-        let Ok((found, ticket)) = self.machine.shard().delete(COLLECTIONS[collection], &key) else {
-            return false;
-        };
+        let deleted = finish(self.machine.shard().delete(COLLECTIONS[collection], &key));
+        let Ok((found, ticket)) = deleted else { return false };
         let mut next = self.model.latest().clone();
         assert_eq!(found, next.remove(&(collection, key)).is_some());
         if found {
@@ -233,42 +232,47 @@ impl Story {
         true
     }
 
+    /// A transaction tells what it found; the model must have found the same.
     fn transact(&mut self) -> bool {
         let changes: Vec<_> = (0..=self.dice.below(5))
             .map(|_| (self.entry(), if self.dice.one_in(3) { None } else { Some(self.value()) }))
             .collect();
-        let mut next = self.model.latest().clone();
         let fails = self.dice.one_in(5);
-        let done = self.machine.shard().transact(|transaction| {
-            let mut wrote = false;
+        let (mut next, mut wrote) = (self.model.latest().clone(), false);
+        let mut expected = Vec::new();
+        for (place, change) in &changes {
+            expected.push(next.get(place).cloned());
+            wrote |= change.is_some() || next.contains_key(place);
+            match change {
+                Some(value) => next.insert(place.clone(), value.clone()),
+                None => next.remove(place),
+            };
+        }
+        let done = finish(self.machine.shard().transact(move |transaction| {
+            let mut found = Vec::new();
             for ((collection, key), change) in &changes {
                 let name = COLLECTIONS[*collection];
-                let place = (*collection, key.clone());
-                assert_eq!(transaction.get(name, key).as_ref(), next.get(&place));
-                let found = match change {
+                let before = transaction.get(name, key)?;
+                match change {
                     Some(value) => transaction.set(name, key, value.clone())?,
-                    None => transaction.delete(name, key)?,
-                };
-                wrote |= found || change.is_some();
-                let before = match change {
-                    Some(value) => next.insert(place, value.clone()),
-                    None => next.remove(&place),
-                };
-                assert_eq!(found, before.is_some());
+                    None => assert_eq!(transaction.delete(name, key)?, before.is_some()),
+                }
+                found.push(before);
             }
-            let page = transaction.scan(COLLECTIONS[0], b"", None, ALL);
-            let expected = next.iter().filter(|((collection, _), _)| *collection == 0);
-            assert!(
-                page.rows
-                    .iter()
-                    .map(|(key, value)| (&key[..], value))
-                    .eq(expected.map(|((_, key), value)| (&key[..], value)))
-            );
-            if fails { Err(StorageError::Closed { shard: 99 }) } else { Ok(wrote) }
-        });
+            let page = transaction.scan(COLLECTIONS[0], b"", None, ALL)?;
+            if fails { Err(StorageError::Closed { shard: 99 }) } else { Ok((found, page.rows)) }
+        }));
         match done {
-            Ok((true, ticket)) => self.model.push(next, ticket),
-            Ok((false, _)) | Err(StorageError::Closed { shard: 99 }) => {}
+            Ok(((found, rows), ticket)) => {
+                assert_eq!(found, expected);
+                let first = next.iter().filter(|((collection, _), _)| *collection == 0);
+                let first = first.map(|((_, key), value)| (&key[..], value));
+                assert!(rows.iter().map(|(key, value)| (&key[..], value)).eq(first));
+                if wrote {
+                    self.model.push(next, ticket);
+                }
+            }
+            Err(StorageError::Closed { shard: 99 }) => {}
             Err(_) => return false,
         }
         true
@@ -280,7 +284,7 @@ impl Story {
             return false;
         }
         let (collection, key) = self.entry();
-        let found = self.machine.shard().get(COLLECTIONS[collection], &key).unwrap();
+        let found = finish(self.machine.shard().get(COLLECTIONS[collection], &key)).unwrap();
         assert_eq!(found.as_ref(), self.model.visible().get(&(collection, key)));
         if self.dice.one_in(10) {
             assert_eq!(&contents(&self.machine), self.model.visible());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::machine::{ALL, DIR, Machine, first_segment, value, with_seeds};
+use super::machine::{ALL, DIR, Machine, finish, first_segment, value, with_seeds};
 use crate::{
     settings::SyncMode,
     storage::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// A log of several segments, each group with one record.
 fn written(seed: u64) -> (Machine, Page) {
-    let mut machine = Machine::new(seed, SyncMode::Always, 32 * 1024);
+    let mut machine = Machine::new(seed, SyncMode::Always, 16 * 1024);
     for life in 0..3u8 {
         machine.start().unwrap();
         for key in 0..12u8 {
@@ -33,7 +33,7 @@ fn written(seed: u64) -> (Machine, Page) {
 }
 
 fn rows(machine: &Machine) -> Page {
-    machine.shard().scan("c", b"", None, ALL).unwrap()
+    finish(machine.shard().scan("c", b"", None, ALL)).unwrap()
 }
 
 #[test]
@@ -56,7 +56,10 @@ fn a_flipped_bit_anywhere_is_found_or_without_effect() {
                 Err(error) => panic!("{error}"),
             }
             machine.crash(Crash::Process);
-            machine.disk.rot(path, offset, mask);
+            // One that held nothing is removed when its header block is damaged.
+            if machine.disk.files().iter().any(|(there, _)| there == path) {
+                machine.disk.rot(path, offset, mask);
+            }
         }
         assert!(found > 0);
     });
@@ -125,9 +128,9 @@ fn a_missing_segment_stops_the_start() {
     assert!(files.len() > 3);
     for (missing, _) in &files[..files.len() - 2] {
         let away = PathBuf::from("/elsewhere.log");
-        super::machine::finish(machine.disk.rename(missing, &away)).unwrap();
+        finish(machine.disk.rename(missing, &away)).unwrap();
         assert!(matches!(machine.start(), Err(StorageError::Corrupt { .. })), "{missing:?}");
-        super::machine::finish(machine.disk.rename(&away, missing)).unwrap();
+        finish(machine.disk.rename(&away, missing)).unwrap();
     }
     machine.start().unwrap();
 }

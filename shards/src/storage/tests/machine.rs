@@ -1,7 +1,7 @@
 //! A machine for tests: simulated disk and clock, one shard, and no executor: the test polls.
 
 use std::{
-    future::Future,
+    future::{Future, IntoFuture},
     path::{Path, PathBuf},
     pin::{Pin, pin},
     rc::Rc,
@@ -102,8 +102,8 @@ impl Machine {
 }
 
 /// Polls until it is ready.
-pub(super) fn finish<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
+pub(in crate::storage) fn finish<T>(future: impl IntoFuture<Output = T>) -> T {
+    let mut future = pin!(future.into_future());
     for _ in 0..1_000_000 {
         if let Poll::Ready(output) = poll(future.as_mut()) {
             return output;
@@ -112,7 +112,7 @@ pub(super) fn finish<T>(future: impl Future<Output = T>) -> T {
     panic!("it never ends");
 }
 
-pub(super) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(in crate::storage) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -127,7 +127,7 @@ pub(super) fn first_segment() -> PathBuf {
 }
 
 /// Runs `test` with the seed of `AMATERS_SEED`, or with `count` seeds (`AMATERS_SEEDS`), and says which one failed.
-pub(super) fn with_seeds(count: u64, test: impl Fn(u64)) {
+pub(in crate::storage) fn with_seeds(count: u64, test: impl Fn(u64)) {
     struct Name(u64);
     impl Drop for Name {
         fn drop(&mut self) {

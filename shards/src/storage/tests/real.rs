@@ -24,7 +24,9 @@ async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
     (shard, glommio::spawn_local(async move { looping.run().await }), recovery.records)
 }
 
-fn on_a_reactor<F: Future<Output = ()> + 'static>(story: impl FnOnce() -> F + Send + 'static) {
+pub(super) fn on_a_reactor<F: Future<Output = ()> + 'static>(
+    story: impl FnOnce() -> F + Send + 'static,
+) {
     LocalExecutorBuilder::new(Placement::Unbound)
         .spawn(move || async move { story().await })
         .unwrap()
@@ -60,7 +62,7 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
                 glommio::timer::sleep(interval * 4).await;
                 assert!(shard.stats().syncs > 0);
             }
-            let (found, ticket) = shard.delete("s", &7u32.to_be_bytes()).unwrap();
+            let (found, ticket) = shard.delete("s", &7u32.to_be_bytes()).await.unwrap();
             assert!(found);
             ticket.await.unwrap();
             shard.close().await;
@@ -71,10 +73,10 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
             for _ in 0..2 {
                 let (shard, looping, records) = open(&path, sync).await;
                 assert_eq!(records, 2003);
-                assert_eq!(shard.get("c", b"empty").unwrap(), Some(value("")));
-                assert_eq!(shard.get("c", b"large").unwrap(), Some(large.clone()));
-                assert_eq!(shard.get("s", &7u32.to_be_bytes()).unwrap(), None);
-                let rows = shard.scan("s", b"", None, ALL).unwrap().rows;
+                assert_eq!(shard.get("c", b"empty").await.unwrap(), Some(value("")));
+                assert_eq!(shard.get("c", b"large").await.unwrap(), Some(large.clone()));
+                assert_eq!(shard.get("s", &7u32.to_be_bytes()).await.unwrap(), None);
+                let rows = shard.scan("s", b"", None, ALL).await.unwrap().rows;
                 assert_eq!(rows.len(), 1999);
                 assert_eq!(rows[100].1, value(101u32.to_le_bytes()));
                 shard.close().await;

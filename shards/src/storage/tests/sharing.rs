@@ -28,12 +28,12 @@ fn readers_see_a_write_when_its_ticket_resolves_and_not_before() {
     let shard = machine.shard();
     let ticket = shard.set("c", b"k", value("v")).unwrap();
     while !ticket.is_done() {
-        assert_eq!(shard.get("c", b"k").unwrap(), None);
-        assert!(shard.scan("c", b"", None, ALL).unwrap().rows.is_empty());
+        assert_eq!(finish(shard.get("c", b"k")).unwrap(), None);
+        assert!(finish(shard.scan("c", b"", None, ALL)).unwrap().rows.is_empty());
         machine.step();
     }
-    assert_eq!(shard.get("c", b"k").unwrap(), Some(value("v")));
-    assert_eq!(shard.get("d", b"k").unwrap(), None, "collections are apart");
+    assert_eq!(finish(shard.get("c", b"k")).unwrap(), Some(value("v")));
+    assert_eq!(finish(shard.get("d", b"k")).unwrap(), None, "collections are apart");
 }
 
 #[test]
@@ -41,20 +41,19 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
     let mut machine = machine();
     let shard = machine.shard();
     let set = shard.set("c", b"k", value("v")).unwrap();
-    let (found, _) = shard.delete("c", b"k").unwrap();
+    let (found, _) = finish(shard.delete("c", b"k")).unwrap();
     assert!(found);
-    let (found_again, resting) = shard.delete("c", b"k").unwrap();
+    let (found_again, resting) = finish(shard.delete("c", b"k")).unwrap();
     assert!(!found_again && !resting.is_done(), "that it is gone is not durable yet");
-    let (nothing, unrelated) = shard.delete("c", b"other").unwrap();
+    let (nothing, unrelated) = finish(shard.delete("c", b"other")).unwrap();
     assert!(!nothing && unrelated.is_done());
-    let (seen, reading) =
-        shard.transact(|transaction| Ok::<_, StorageError>(transaction.get("c", b"k"))).unwrap();
+    let (seen, reading) = finish(shard.transact(|transaction| transaction.get("c", b"k"))).unwrap();
     assert!(seen.is_none() && !reading.is_done());
     machine.settle();
     for ticket in [set, resting, reading] {
         finish(ticket).unwrap();
     }
-    let (_, idle) = shard.transact(|_| Ok::<_, StorageError>(())).unwrap();
+    let (_, idle) = finish(shard.transact(|_| Ok::<_, StorageError>(()))).unwrap();
     assert!(idle.is_done());
 }
 
@@ -62,16 +61,16 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
 fn a_transaction_that_fails_or_panics_leaves_no_trace() {
     let mut machine = machine();
     let shard = machine.shard();
-    let failed: Result<((), _), _> = shard.transact(|transaction| {
+    let failed: Result<((), _), _> = finish(shard.transact(|transaction| {
         transaction.set("new", b"k", value("v"))?;
         Err(StorageError::Closed { shard: 9 })
-    });
+    }));
     assert!(failed.is_err());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _ = shard.transact::<(), StorageError>(|transaction| {
+        let _ = finish(shard.transact::<(), StorageError>(|transaction| {
             transaction.set("new", b"k", value("v"))?;
             panic!("on purpose");
-        });
+        }));
     }));
     assert!(panicked.is_err());
     machine.settle();
@@ -117,16 +116,16 @@ fn pages_of_a_transaction_merge_visible_staged_and_own() {
     }
     machine.settle();
     shard.set("c", b"b", value("staged")).unwrap();
-    shard.delete("c", b"c").unwrap();
-    let (page, _) = shard
-        .transact(|transaction| {
-            transaction.set("c", b"aa", value("own"))?;
-            transaction.delete("c", b"d")?;
-            let first = transaction.scan("c", b"a", Some(b"z"), PageLimit { rows: 2, bytes: 1000 });
-            assert_eq!(first.next.as_deref(), Some(&b"b"[..]));
-            Ok::<_, StorageError>(transaction.scan("c", b"aa", None, ALL))
-        })
-        .unwrap();
+    finish(shard.delete("c", b"c")).unwrap();
+    let (page, _) = finish(shard.transact(|transaction| {
+        transaction.set("c", b"aa", value("own"))?;
+        transaction.delete("c", b"d")?;
+        let two = PageLimit { rows: 2, bytes: 1000 };
+        let first = transaction.scan("c", b"a", Some(b"z"), two)?;
+        assert_eq!(first.next.as_deref(), Some(&b"b"[..]));
+        transaction.scan("c", b"aa", None, ALL)
+    }))
+    .unwrap();
     let expected = [(Bytes::from("aa"), value("own")), (Bytes::from("b"), value("staged"))];
     assert_eq!(page.rows, expected);
     assert_eq!(page.next, None);
@@ -141,7 +140,7 @@ fn closing_waits_for_the_staged_and_refuses_the_rest() {
     machine.close();
     finish(ticket).unwrap();
     assert!(matches!(shard.set("c", b"l", value("v")), Err(StorageError::Closed { .. })));
-    assert_eq!(shard.get("c", b"k").unwrap(), Some(value("v")));
+    assert_eq!(finish(shard.get("c", b"k")).unwrap(), Some(value("v")));
     machine.disk.reboot(crate::storage::disk::sim::Crash::Power);
     machine.start().unwrap();
     assert_eq!(machine.shard().stats().entries, 1, "closing syncs in every mode");
@@ -188,10 +187,11 @@ fn memory() -> Shard {
 fn the_memory_engine_answers_at_once() {
     let shard = memory();
     assert!(shard.set("c", b"k", value("v")).unwrap().is_done());
-    assert_eq!(shard.get("c", b"k").unwrap(), Some(value("v")));
-    let (found, ticket) = shard.delete("c", b"k").unwrap();
+    assert_eq!(finish(shard.get("c", b"k")).unwrap(), Some(value("v")));
+    let (found, ticket) = finish(shard.delete("c", b"k")).unwrap();
     assert!(found && ticket.is_done());
-    let (_, ticket) = shard.transact(|transaction| transaction.set("c", b"l", value("w"))).unwrap();
+    let write = shard.transact(|transaction| transaction.set("c", b"l", value("w")));
+    let (_, ticket) = finish(write).unwrap();
     assert!(ticket.is_done());
     assert_eq!(shard.stats().entries, 1);
     assert!(matches!(shard.set("c", b"m", value(vec![0; 20_000])), Err(StorageError::Full { .. })));

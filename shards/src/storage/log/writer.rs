@@ -1,4 +1,4 @@
-//! The writing end of the log. One owner, the commit loop; one call at a time.
+//! The writing end of a log. One owner, one call at a time.
 //!
 //! ```text
 //!  0      4096                 synced_to ≤ tail            zero_to
@@ -9,41 +9,49 @@
 //! `append` first makes room, then writes: if there is no room, nothing of the group is in the file. After any other
 //! failure the state of the file is unknown and the log must not be used again.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{collections::VecDeque, path::PathBuf, rc::Rc};
 
 use super::{
-    LogOptions, Operation, operation,
-    record::{Binding, Head, Kind, record_bytes},
-    segment::{self, HEADER_BYTES, Header},
+    LogOptions,
+    reader::Reader,
+    record::{Head, Kind, record_bytes},
+    segment::{self, HEADER_BYTES},
 };
 use crate::storage::{
     StorageError,
     disk::{BLOCK_BYTES, DiskFile, Opening},
+    header::Binding,
 };
 
-/// Room is made up to multiples of this.
-const ROOM_BYTES: u64 = 1024 * 1024;
 /// Groups from this size on get their room by allocation: writing zeros first would double their cost.
 const LARGE_BYTES: u64 = 256 * 1024;
 
-/// The log of one shard, open at its end.
+/// A log, open at its end.
 pub(in crate::storage) struct Log {
     options: LogOptions,
     segment: Segment,
     /// Of the next record.
     sequence: u64,
-    /// Segments before the current one, and their bytes.
-    sealed: Sealed,
+    /// Segments before the current one, oldest first.
+    sealed: VecDeque<Sealed>,
+    /// The current segment takes no more records: the header of the next one may be on the disk, and says where this one
+    /// ends.
+    is_full: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+/// A segment that is not written to any more.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sealed {
-    pub(super) segments: u64,
+    pub(super) number: u64,
+    /// Of its first record.
+    pub(super) sequence: u64,
     pub(super) bytes: u64,
 }
 
 struct Segment {
     binding: Binding,
+    /// Of its first record.
+    sequence: u64,
     path: PathBuf,
     file: Rc<dyn DiskFile>,
     tail: u64,
@@ -63,14 +71,35 @@ pub(in crate::storage) enum AppendError {
 
 impl Log {
     /// Begins a new segment behind those that are there already.
-    pub(super) async fn begin(
+    pub(in crate::storage) async fn begin(
         options: LogOptions,
         number: u64,
         sequence: u64,
-        sealed: Sealed,
+    ) -> Result<Self, StorageError> {
+        Self::begin_behind(VecDeque::new(), options, number, sequence).await
+    }
+
+    pub(super) async fn begin_behind(
+        sealed: VecDeque<Sealed>,
+        options: LogOptions,
+        number: u64,
+        sequence: u64,
     ) -> Result<Self, StorageError> {
         let segment = Segment::create(&options, number, sequence).await?;
-        Ok(Self { options, segment, sequence, sealed })
+        Ok(Self { options, segment, sequence, sealed, is_full: false })
+    }
+
+    /// Goes on behind `tail` of a segment that holds only zeros there, and whose first record is `first`; the next one
+    /// is `sequence`.
+    pub(super) async fn go_on(
+        sealed: VecDeque<Sealed>,
+        options: LogOptions,
+        reader: Reader,
+        (first, tail): (u64, u64),
+        sequence: u64,
+    ) -> Result<Self, StorageError> {
+        let segment = Segment::go_on(reader, first, tail).await?;
+        Ok(Self { options, segment, sequence, sealed, is_full: false })
     }
 
     /// Writes a group: `bytes` is the sum of the [`record_bytes`] of the records that `fill` adds. The kernel has them
@@ -80,15 +109,67 @@ impl Log {
         bytes: u64,
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
-        if self.segment.tail > HEADER_BYTES
-            && self.segment.tail + bytes > self.options.segment_bytes
-        {
+        let is_fresh = self.segment.tail == HEADER_BYTES;
+        if self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes {
             self.begin_segment().await?;
         }
-        let room_max = self.options.segment_bytes;
-        self.segment.reserve(bytes, room_max).await.map_err(AppendError::from_reserve)?;
-        self.sequence +=
-            self.segment.write(bytes, self.sequence, fill).await.map_err(AppendError::Fatal)?;
+        self.reserve(bytes).await?;
+        self.write(bytes, fill).await.map_err(AppendError::Fatal)
+    }
+
+    /// Appends, syncs, and vouches durably for what was appended: damage to it is told from a torn tail from then on.
+    pub(in crate::storage) async fn append_vouched(
+        &mut self,
+        bytes: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<(), AppendError> {
+        let mark_bytes = record_bytes(0) as u64;
+        self.reserve(bytes + mark_bytes).await?;
+        let vouched = async {
+            self.write(bytes, fill).await?;
+            self.sync().await?;
+            self.write(mark_bytes, |records| records.mark()).await?;
+            self.sync().await
+        };
+        vouched.await.map_err(AppendError::Fatal)
+    }
+
+    /// Removes the segments whose records all come before `sequence`, oldest first. When it fails, the log is as good
+    /// as before, and the next call tries again.
+    pub(in crate::storage) async fn drop_before(
+        &mut self,
+        sequence: u64,
+    ) -> Result<(), StorageError> {
+        let LogOptions { format, disk, dir, .. } = &self.options;
+        let mut dropped = false;
+        while let Some(oldest) = self.sealed.front() {
+            let next = self.sealed.get(1).map_or(self.segment.sequence, |next| next.sequence);
+            if next > sequence {
+                break;
+            }
+            let path = segment::path(format, dir, oldest.number);
+            let removed = disk.remove(&path).await;
+            removed.map_err(|error| StorageError::io("cannot remove", &path, error))?;
+            self.sealed.pop_front();
+            dropped = true;
+        }
+        if dropped {
+            let synced = disk.sync_dir(dir).await;
+            synced.map_err(|error| StorageError::io("cannot sync the folder", dir, error))?;
+        }
+        Ok(())
+    }
+
+    async fn reserve(&mut self, bytes: u64) -> Result<(), AppendError> {
+        self.segment.reserve(bytes, &self.options).await.map_err(AppendError::from_reserve)
+    }
+
+    async fn write(
+        &mut self,
+        bytes: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<(), StorageError> {
+        self.sequence += self.segment.write(bytes, self.sequence, fill).await?;
         Ok(())
     }
 
@@ -132,22 +213,32 @@ impl Log {
     }
 
     pub(in crate::storage) fn bytes(&self) -> u64 {
-        self.sealed.bytes + self.segment.tail
+        self.sealed.iter().map(|sealed| sealed.bytes).sum::<u64>() + self.segment.tail
     }
 
     pub(in crate::storage) fn segments(&self) -> u64 {
-        self.sealed.segments + 1
+        self.sealed.len() as u64 + 1
+    }
+
+    /// Of the next record.
+    pub(in crate::storage) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     async fn begin_segment(&mut self) -> Result<(), AppendError> {
         if self.is_dirty() {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
-        let number = self.segment.binding.segment + 1;
+        self.is_full = true;
+        let number = self.segment.binding.number + 1;
         let next = Segment::create(&self.options, number, self.sequence).await;
         let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
-        self.sealed.segments += 1;
-        self.sealed.bytes += last.tail;
+        self.sealed.push_back(Sealed {
+            number: last.binding.number,
+            sequence: last.sequence,
+            bytes: last.tail,
+        });
+        self.is_full = false;
         // It is durable; what closing says cannot change that.
         let _ = last.file.close().await;
         Ok(())
@@ -161,16 +252,16 @@ impl Segment {
         number: u64,
         sequence: u64,
     ) -> Result<Self, StorageError> {
-        let LogOptions { disk, dir, directory_id, shard, .. } = options;
-        let binding = Binding { directory_id: *directory_id, shard: *shard, segment: number };
-        let path = segment::path(dir, number);
+        let LogOptions { format, disk, dir, directory_id, shard, .. } = options;
+        let binding = Binding { directory_id: *directory_id, shard: *shard, number };
+        let path = segment::path(format, dir, number);
         let context = |what: &'static str| {
             let path = path.clone();
             move |error| StorageError::io(what, &path, error)
         };
         let file = disk.open(&path, Opening::Fresh).await.map_err(context("cannot create"))?;
         let mut block = file.buffer(BLOCK_BYTES);
-        Header { binding, sequence_first: sequence }.write(&mut block);
+        segment::write_header(&mut block, format, binding, sequence);
         let durable = async {
             file.write_at(0, block).await.map_err(context("cannot write"))?;
             file.sync().await.map_err(context("cannot sync"))?;
@@ -182,6 +273,7 @@ impl Segment {
         }
         Ok(Self {
             binding,
+            sequence,
             path,
             file,
             tail: HEADER_BYTES,
@@ -191,8 +283,19 @@ impl Segment {
         })
     }
 
+    /// Takes over a segment that has been read and made durable up to `tail`.
+    async fn go_on(mut reader: Reader, sequence: u64, tail: u64) -> Result<Self, StorageError> {
+        let block = tail - tail % BLOCK_BYTES as u64;
+        let mut tail_block = Vec::with_capacity(BLOCK_BYTES);
+        tail_block.extend_from_slice(reader.bytes(block, tail - block).await?);
+        let Reader { path, binding, file, .. } = reader;
+        // What lies behind may not be durable: it is not counted as room.
+        let zero_to = blocks(tail);
+        Ok(Self { binding, sequence, path, file, tail, synced_to: tail, zero_to, tail_block })
+    }
+
     /// Makes room for `bytes` more.
-    async fn reserve(&mut self, bytes: u64, room_max: u64) -> Result<(), StorageError> {
+    async fn reserve(&mut self, bytes: u64, options: &LogOptions) -> Result<(), StorageError> {
         let end = blocks(self.tail + bytes);
         if end <= self.zero_to {
             return Ok(());
@@ -200,7 +303,8 @@ impl Segment {
         let (made, to) = if bytes >= LARGE_BYTES {
             (self.file.allocate(end).await, end)
         } else {
-            let to = end.next_multiple_of(ROOM_BYTES).min(blocks(room_max).max(end));
+            let room_max = blocks(options.segment_bytes).max(end);
+            let to = end.next_multiple_of(options.format.room_bytes).min(room_max);
             let mut zeros = self.file.buffer((to - self.zero_to) as usize);
             zeros.fill(0);
             (self.file.write_at(self.zero_to, zeros).await, to)
@@ -261,13 +365,9 @@ pub(in crate::storage) struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// Adds one atomic step; `payload_bytes` is the length of its count and operations.
-    pub(in crate::storage) fn push<'o>(
-        &mut self,
-        payload_bytes: usize,
-        operations: impl ExactSizeIterator<Item = Operation<'o>>,
-    ) {
-        self.add(Kind::Operations, payload_bytes, |out| operation::write_all(operations, out));
+    /// Adds one atomic step, whose payload of so many bytes `fill` writes.
+    pub(in crate::storage) fn push(&mut self, payload_bytes: usize, fill: impl FnOnce(&mut [u8])) {
+        self.add(Kind::Payload, payload_bytes, fill);
     }
 
     fn mark(&mut self) {
@@ -287,7 +387,7 @@ impl Records<'_> {
 
 impl AppendError {
     /// A failure before anything of the group was written.
-    fn from_reserve(error: StorageError) -> Self {
+    pub(in crate::storage) fn from_reserve(error: StorageError) -> Self {
         match error {
             error @ StorageError::NoSpace { .. } => Self::NoSpace(error),
             error => Self::Fatal(error),

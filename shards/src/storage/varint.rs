@@ -4,6 +4,7 @@
 const BYTES_MAX: usize = 10;
 
 /// Bytes that `number` takes.
+#[inline]
 pub(super) fn length(number: u64) -> usize {
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
 }
@@ -20,8 +21,23 @@ pub(super) fn write(mut number: u64, out: &mut [u8]) -> &mut [u8] {
     &mut out[length + 1..]
 }
 
+/// Puts `number` behind what `out` holds.
+pub(super) fn push(number: u64, out: &mut Vec<u8>) {
+    let mut place = [0; BYTES_MAX];
+    let length = BYTES_MAX - write(number, &mut place).len();
+    out.extend_from_slice(&place[..length]);
+}
+
 /// Reads a number from the start of `bytes` and gives what is left of them.
+#[inline]
 pub(super) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    if let Some((&byte @ 0..0x80, rest)) = bytes.split_first() {
+        return Some((u64::from(byte), rest));
+    }
+    read_longer(bytes)
+}
+
+fn read_longer(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0u64;
     for (index, &byte) in bytes.iter().enumerate().take(BYTES_MAX) {
         let bits = u64::from(byte & 0x7f);
@@ -49,6 +65,9 @@ mod tests {
                 assert_eq!(12 - left, length(number), "{number}");
                 assert_eq!(read(&out[..12 - left]), Some((number, &[][..])), "{number}");
                 assert_eq!(read(&out[..11 - left]), None, "cut short: {number}");
+                let mut pushed = Vec::new();
+                push(number, &mut pushed);
+                assert_eq!(pushed, out[..12 - left]);
             }
         }
     }

@@ -3,13 +3,14 @@
 use std::{path::PathBuf, rc::Rc};
 
 use super::{
-    LogOptions,
-    record::{ALIGNMENT, Binding, HEAD_BYTES, Head, table_bytes},
-    segment::{self, HEADER_BYTES, Header, HeaderFault},
+    Format, LogOptions,
+    record::{ALIGNMENT, HEAD_BYTES, Head, table_bytes},
+    segment::{self, HEADER_BYTES, HeaderFault},
 };
 use crate::storage::{
     StorageError,
     disk::{BLOCK_BYTES, DiskFile, Opening},
+    header::Binding,
 };
 
 /// Bytes read at once.
@@ -19,8 +20,9 @@ const WINDOW_BYTES: u64 = 1024 * 1024;
 pub(super) struct Reader {
     pub(super) path: PathBuf,
     pub(super) size: u64,
-    binding: Binding,
-    file: Rc<dyn DiskFile>,
+    pub(super) binding: Binding,
+    pub(super) file: Rc<dyn DiskFile>,
+    format: &'static Format,
     /// Bytes of the file from `window_start` on.
     window: Vec<u8>,
     window_start: u64,
@@ -37,22 +39,23 @@ pub(super) struct Tail {
 
 impl Reader {
     pub(super) async fn open(options: &LogOptions, number: u64) -> Result<Self, StorageError> {
-        let path = segment::path(&options.dir, number);
+        let format = options.format;
+        let path = segment::path(format, &options.dir, number);
         let opened = options.disk.open(&path, Opening::Existing).await;
         let file = opened.map_err(|error| StorageError::io("cannot open", &path, error))?;
         let size =
             file.size().await.map_err(|error| StorageError::io("cannot measure", &path, error))?;
-        let binding =
-            Binding { directory_id: options.directory_id, shard: options.shard, segment: number };
-        Ok(Self { path, size, binding, file, window: Vec::new(), window_start: 0 })
+        let binding = Binding { directory_id: options.directory_id, shard: options.shard, number };
+        Ok(Self { path, size, format, binding, file, window: Vec::new(), window_start: 0 })
     }
 
-    pub(super) async fn header(&mut self) -> Result<Result<Header, HeaderFault>, StorageError> {
+    /// The sequence of the first record.
+    pub(super) async fn header(&mut self) -> Result<Result<u64, HeaderFault>, StorageError> {
         if self.size < HEADER_BYTES {
             return Ok(Err(HeaderFault::Damaged));
         }
-        let binding = self.binding;
-        Ok(Header::read(self.bytes(0, HEADER_BYTES).await?, binding))
+        let (format, binding) = (self.format, self.binding);
+        Ok(segment::read_header(self.bytes(0, HEADER_BYTES).await?, format, binding))
     }
 
     /// The record at `position`, head and payload; `None` if there is no valid one.
@@ -141,7 +144,11 @@ impl Reader {
     }
 
     /// Exactly these bytes; the caller has held them against `size`.
-    async fn bytes(&mut self, position: u64, length: u64) -> Result<&[u8], StorageError> {
+    pub(super) async fn bytes(
+        &mut self,
+        position: u64,
+        length: u64,
+    ) -> Result<&[u8], StorageError> {
         debug_assert!(position + length <= self.size);
         let window_end = self.window_start + self.window.len() as u64;
         if position < self.window_start || position + length > window_end {
@@ -165,8 +172,7 @@ impl Reader {
             file: self.path.clone(),
             offset,
             what: what.into(),
-            advice: "Restore the data directory from a backup; or, if all that was logged in this file and in those \
-                     with higher numbers may be lost, move them out of the folder and start again",
+            advice: self.format.advice,
         }
     }
 }

@@ -9,7 +9,7 @@
 //! The header CRC covers the table and is bound to directory, shard, segment and position: a record is valid at one
 //! place only.
 
-use super::segment::{number_u32, number_u64};
+use crate::storage::header::{Binding, number_u32, number_u64};
 
 /// Bytes before the chunk table.
 pub(super) const HEAD_BYTES: usize = 32;
@@ -22,19 +22,11 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + PAYLOAD_BYTES_MAX / 4096 < i32::MAX as usize - 8192);
 
-/// Where records belong; part of every checksum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Binding {
-    pub(super) directory_id: u64,
-    pub(super) shard: u32,
-    pub(super) segment: u64,
-}
-
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Operations, applied together.
-    Operations,
+    /// Something that happened, whole.
+    Payload,
     /// Nothing; it vouches for what lies before it.
     Mark,
 }
@@ -87,7 +79,7 @@ impl Head {
         {
             place.copy_from_slice(&crc32fast::hash(chunk).to_le_bytes());
         }
-        let checksum = binding.checksum(position, &head[4..]);
+        let checksum = checksum(binding, position, &head[4..]);
         head[..4].copy_from_slice(&checksum.to_le_bytes());
     }
 
@@ -106,13 +98,13 @@ impl Head {
         let sound = head.payload_bytes <= PAYLOAD_BYTES_MAX
             && head.record_bytes() <= room
             && head.synced_up_to <= position
-            && (head.kind == Kind::Operations || head.payload_bytes == 0);
+            && (head.kind == Kind::Payload || head.payload_bytes == 0);
         sound.then_some(head)
     }
 
     /// Whether fixed part and table, as read from `position`, are what was written there.
     pub(super) fn verify(head_and_table: &[u8], binding: Binding, position: u64) -> bool {
-        binding.checksum(position, &head_and_table[4..]) == number_u32(head_and_table, 0)
+        checksum(binding, position, &head_and_table[4..]) == number_u32(head_and_table, 0)
     }
 
     /// Whether the payload is what the table says.
@@ -125,31 +117,30 @@ impl Head {
     }
 }
 
-impl Binding {
-    fn checksum(&self, position: u64, bytes: &[u8]) -> u32 {
-        let mut place = [0; 28];
-        place[..8].copy_from_slice(&self.directory_id.to_le_bytes());
-        place[8..12].copy_from_slice(&self.shard.to_le_bytes());
-        place[12..20].copy_from_slice(&self.segment.to_le_bytes());
-        place[20..].copy_from_slice(&position.to_le_bytes());
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&place);
-        hasher.update(bytes);
-        hasher.finalize()
-    }
+/// Bound to its place: a head is valid there only.
+fn checksum(binding: Binding, position: u64, bytes: &[u8]) -> u32 {
+    let mut place = [0; 28];
+    place[..8].copy_from_slice(&binding.directory_id.to_le_bytes());
+    place[8..12].copy_from_slice(&binding.shard.to_le_bytes());
+    place[12..20].copy_from_slice(&binding.number.to_le_bytes());
+    place[20..].copy_from_slice(&position.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&place);
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 impl Kind {
     fn code(self) -> u8 {
         match self {
-            Self::Operations => 1,
+            Self::Payload => 1,
             Self::Mark => 2,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
         match code {
-            1 => Some(Self::Operations),
+            1 => Some(Self::Payload),
             2 => Some(Self::Mark),
             _ => None,
         }
@@ -160,10 +151,10 @@ impl Kind {
 mod tests {
     use super::*;
 
-    const BINDING: Binding = Binding { directory_id: 1, shard: 2, segment: 3 };
+    const BINDING: Binding = Binding { directory_id: 1, shard: 2, number: 3 };
 
     fn written(payload: &[u8]) -> Vec<u8> {
-        let kind = if payload.is_empty() { Kind::Mark } else { Kind::Operations };
+        let kind = if payload.is_empty() { Kind::Mark } else { Kind::Payload };
         let head = Head { payload_bytes: payload.len(), sequence: 9, synced_up_to: 4096, kind };
         let mut out = vec![0xaa; record_bytes(payload.len())];
         head.write(BINDING, 8192, &mut out, |place| place.copy_from_slice(payload));
@@ -208,7 +199,7 @@ mod tests {
         assert!(read(&bytes, BINDING, 8200).is_none());
         assert!(read(&bytes, Binding { directory_id: 2, ..BINDING }, 8192).is_none());
         assert!(read(&bytes, Binding { shard: 3, ..BINDING }, 8192).is_none());
-        assert!(read(&bytes, Binding { segment: 4, ..BINDING }, 8192).is_none());
+        assert!(read(&bytes, Binding { number: 4, ..BINDING }, 8192).is_none());
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! A blob file, open for reading.
+
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{ADVICE, MAGIC, VERSION, path};
+use crate::storage::{
+    StorageError,
+    disk::{BLOCK_BYTES, Disk, DiskFile, Opening},
+    entry::BlobRef,
+    header::{self, Binding, HeaderFault},
+};
+
+/// A blob file. What it is open with is shared with its writer, if it has one.
+pub(in crate::storage) struct BlobFile {
+    pub(in crate::storage) binding: Binding,
+    pub(in crate::storage) path: PathBuf,
+    pub(super) file: Rc<dyn DiskFile>,
+}
+
+impl BlobFile {
+    pub(super) fn new(binding: Binding, path: PathBuf, file: Rc<dyn DiskFile>) -> Self {
+        Self { binding, path, file }
+    }
+
+    /// Opens a file that was written before, and looks whether it belongs here.
+    pub(in crate::storage) async fn open(
+        disk: &dyn Disk,
+        dir: &Path,
+        binding: Binding,
+    ) -> Result<Self, StorageError> {
+        let path = path(dir, binding.number);
+        let opened = disk.open(&path, Opening::Existing).await;
+        let file = opened.map_err(|error| StorageError::io("cannot open", &path, error))?;
+        let this = Self { binding, path, file };
+        let block = this.read_at(0, BLOCK_BYTES).await?;
+        match header::read(&block, MAGIC, VERSION, binding) {
+            Ok(_) => Ok(this),
+            Err(HeaderFault::Damaged) => {
+                Err(this.corrupt(0, "its header block is not what was written"))
+            }
+            Err(HeaderFault::Foreign(what)) => Err(StorageError::Foreign { file: this.path, what }),
+        }
+    }
+
+    /// The data of a value, checked. One I/O.
+    pub(in crate::storage) async fn read(&self, blob: BlobRef) -> Result<Bytes, StorageError> {
+        let data = self.read_at(blob.offset, blob.bytes as usize).await?;
+        if data.len() != blob.bytes as usize || xxh3_64(&data) != blob.hash {
+            return Err(self.corrupt(blob.offset, "a value is not what was written"));
+        }
+        Ok(Bytes::from(data))
+    }
+
+    /// Up to `bytes` from `position` on, unchecked.
+    pub(super) async fn read_at(
+        &self,
+        position: u64,
+        bytes: usize,
+    ) -> Result<Vec<u8>, StorageError> {
+        let read = self.file.read_at(position, bytes).await;
+        read.map_err(|error| StorageError::io("cannot read", &self.path, error))
+    }
+
+    /// Length of the file.
+    pub(in crate::storage) async fn size(&self) -> Result<u64, StorageError> {
+        let size = self.file.size().await;
+        size.map_err(|error| StorageError::io("cannot measure", &self.path, error))
+    }
+
+    /// Makes what was read durable: it may have been left to the kernel.
+    pub(in crate::storage) async fn sync(&self) -> Result<(), StorageError> {
+        let synced = self.file.sync().await;
+        synced.map_err(|error| StorageError::io("cannot sync", &self.path, error))
+    }
+
+    /// Lets go of the file; nobody may use it any more.
+    pub(in crate::storage) async fn close(&self) {
+        // What it holds is durable or not needed.
+        let _ = self.file.close().await;
+    }
+
+    fn corrupt(&self, offset: u64, what: &str) -> StorageError {
+        StorageError::Corrupt {
+            file: self.path.clone(),
+            offset,
+            what: what.to_owned(),
+            advice: ADVICE,
+        }
+    }
+}

@@ -1,0 +1,599 @@
+//! Sorted entries in little room, to be searched where they lie: data blocks and the index.
+//!
+//! ```text
+//!  entry ─ entry ─ … ┼ n × restart u32 ┼ n u32
+//!
+//!  entry:  varint shared ‖ varint rest ‖ varint payload ‖ rest of the key ‖ payload
+//! ```
+//!
+//! Always true of what is written: keys do not fall; `shared` is all that a key has in common with the one before, but at
+//! a restart it is 0; the first entry is a restart. A reader believes the lengths only as far as there are bytes, so the
+//! worst that a forged block can do is to be [`Broken`] or to answer wrongly.
+
+use std::{cmp::Ordering, ops::Range};
+
+use bytes::Bytes;
+
+use crate::storage::{header::number_u32, varint};
+
+/// The block has a sound checksum and makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken;
+
+/// Gathers the entries of one block after the other.
+pub(super) struct BlockBuilder {
+    bytes: Vec<u8>,
+    restarts: Vec<u32>,
+    restart_interval: usize,
+    /// Entries since the last restart, that one included.
+    run: usize,
+    /// Of the entry added last, also if that was in the block before.
+    last_key: Vec<u8>,
+}
+
+/// An entry, measured for its place behind the last one.
+#[derive(Clone, Copy)]
+pub(super) struct Draft {
+    /// What its key has in common with the last one.
+    pub(super) common: usize,
+    /// What of that is left out.
+    shared: usize,
+    payload_bytes: usize,
+    /// Of the whole block if this entry is added.
+    pub(super) block_bytes: usize,
+}
+
+impl BlockBuilder {
+    pub(super) fn new(restart_interval: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            restarts: Vec::new(),
+            restart_interval,
+            run: 0,
+            last_key: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn last_key(&self) -> &[u8] {
+        &self.last_key
+    }
+
+    /// Of the block as it is.
+    pub(super) fn block_bytes(&self) -> usize {
+        self.bytes.len() + 4 * self.restarts.len() + 4
+    }
+
+    #[inline]
+    pub(super) fn draft(&self, key: &[u8], payload_bytes: usize) -> Draft {
+        let common = common_prefix(&self.last_key, key);
+        let is_restart = self.is_at_restart();
+        let shared = if is_restart { 0 } else { common };
+        let rest = key.len() - shared;
+        let head = varint::length(shared as u64)
+            + varint::length(rest as u64)
+            + varint::length(payload_bytes as u64);
+        let restart = if is_restart { 4 } else { 0 };
+        let block_bytes = self.block_bytes() + restart + head + rest + payload_bytes;
+        Draft { common, shared, payload_bytes, block_bytes }
+    }
+
+    /// Adds an entry as drafted since the last one; `fill` writes the payload.
+    #[inline]
+    pub(super) fn add(&mut self, draft: Draft, key: &[u8], fill: impl FnOnce(&mut [u8])) {
+        if self.is_at_restart() {
+            self.restarts.push(self.bytes.len() as u32);
+            self.run = 0;
+        }
+        self.run += 1;
+        let rest = &key[draft.shared..];
+        let lengths = [draft.shared, rest.len(), draft.payload_bytes];
+        if lengths.iter().all(|length| *length < 0x80) {
+            self.bytes.extend_from_slice(&lengths.map(|length| length as u8));
+        } else {
+            for length in lengths {
+                varint::push(length as u64, &mut self.bytes);
+            }
+        }
+        self.bytes.extend_from_slice(rest);
+        let payload_at = self.bytes.len();
+        self.bytes.resize(payload_at + draft.payload_bytes, 0);
+        fill(&mut self.bytes[payload_at..]);
+        self.last_key.truncate(draft.common);
+        self.last_key.extend_from_slice(&key[draft.common..]);
+    }
+
+    /// The finished block; what it is turned into does not matter, [`BlockBuilder::clear`] comes next.
+    pub(super) fn finish(&mut self) -> &mut Vec<u8> {
+        for restart in &self.restarts {
+            self.bytes.extend_from_slice(&restart.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(&(self.restarts.len() as u32).to_le_bytes());
+        &mut self.bytes
+    }
+
+    /// Makes room for the next block.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.restarts.clear();
+        self.run = 0;
+    }
+
+    fn is_at_restart(&self) -> bool {
+        self.run == 0 || self.run == self.restart_interval
+    }
+}
+
+/// A block to search in.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'a> {
+    entries: &'a [u8],
+    restarts: &'a [u8],
+}
+
+/// One entry as it lies there.
+#[derive(Clone, Copy)]
+struct Raw<'a> {
+    shared: usize,
+    rest: &'a [u8],
+    payload_at: usize,
+    end: usize,
+}
+
+/// The first entry that is not before what was looked for.
+pub(super) struct Found {
+    /// Whether its key is what was looked for.
+    pub(super) is_equal: bool,
+    /// Where its payload lies in the block.
+    pub(super) payload: Range<usize>,
+    at: usize,
+    /// Its key is so much of what was looked for, and then what lies here.
+    shared: usize,
+    rest: Range<usize>,
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Broken> {
+        let (before, count) = bytes.split_last_chunk::<4>().ok_or(Broken)?;
+        let restart_bytes = (u32::from_le_bytes(*count) as usize).checked_mul(4).ok_or(Broken)?;
+        let entries_end = before.len().checked_sub(restart_bytes).ok_or(Broken)?;
+        let (entries, restarts) = before.split_at(entries_end);
+        if restarts.is_empty() || entries.is_empty() {
+            return Err(Broken);
+        }
+        Ok(Self { entries, restarts })
+    }
+
+    /// The first entry whose key is at least `target`.
+    pub(super) fn search(&self, target: &[u8]) -> Result<Option<Found>, Broken> {
+        let after = self.restarts_before(target)?;
+        let Some(before) = after.checked_sub(1) else {
+            return self.found_at_restart(0, target).map(Some);
+        };
+        let run_end =
+            if after < self.restart_count() { self.restart(after) } else { self.entries.len() };
+        let mut at = self.restart(before);
+        let mut raw = self.raw(at)?;
+        // What the entry at `at`, which is before the target, has in common with it.
+        let mut matched = common_prefix(raw.rest, target);
+        loop {
+            at = raw.end;
+            if at >= run_end {
+                break;
+            }
+            raw = self.raw(at)?;
+            match raw.shared.cmp(&matched) {
+                // It differs from the target where the one before did.
+                Ordering::Greater => continue,
+                // It is above the one before where that was still like the target.
+                Ordering::Less => return Ok(Some(Found::new(at, raw, false))),
+                Ordering::Equal => {
+                    let wanted = &target[matched..];
+                    let common = common_prefix(raw.rest, wanted);
+                    match raw.rest[common..].first().cmp(&wanted[common..].first()) {
+                        Ordering::Less => matched += common,
+                        order => return Ok(Some(Found::new(at, raw, order.is_eq()))),
+                    }
+                }
+            }
+        }
+        if after < self.restart_count() {
+            return self.found_at_restart(after, target).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// How many restarts have a key before `target`.
+    fn restarts_before(&self, target: &[u8]) -> Result<usize, Broken> {
+        let (mut low, mut high) = (0, self.restart_count());
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.raw_at_restart(middle)?.rest < target {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    fn found_at_restart(&self, index: usize, target: &[u8]) -> Result<Found, Broken> {
+        let raw = self.raw_at_restart(index)?;
+        Ok(Found::new(self.restart(index), raw, raw.rest == target))
+    }
+
+    fn raw_at_restart(&self, index: usize) -> Result<Raw<'a>, Broken> {
+        let raw = self.raw(self.restart(index))?;
+        if raw.shared == 0 { Ok(raw) } else { Err(Broken) }
+    }
+
+    fn restart_count(&self) -> usize {
+        self.restarts.len() / 4
+    }
+
+    /// Where an entry is that shares nothing, if the block is sound.
+    fn restart(&self, index: usize) -> usize {
+        number_u32(self.restarts, index * 4) as usize
+    }
+
+    #[inline]
+    fn raw(&self, at: usize) -> Result<Raw<'a>, Broken> {
+        raw(self.entries, at).ok_or(Broken)
+    }
+}
+
+#[inline]
+fn raw(entries: &[u8], at: usize) -> Option<Raw<'_>> {
+    let bytes = entries.get(at..)?;
+    let (shared, rest, payload, body) = match bytes {
+        // Nearly always.
+        [shared @ 0..0x80, rest @ 0..0x80, payload @ 0..0x80, body @ ..] => {
+            (usize::from(*shared), usize::from(*rest), usize::from(*payload), body)
+        }
+        _ => {
+            let (shared, bytes) = varint::read(bytes)?;
+            let (rest, bytes) = varint::read(bytes)?;
+            let (payload, bytes) = varint::read(bytes)?;
+            let length = |number: u64| usize::try_from(number).ok();
+            (length(shared)?, length(rest)?, length(payload)?, bytes)
+        }
+    };
+    let (rest, behind) = body.split_at_checked(rest)?;
+    let payload_at = entries.len() - behind.len();
+    let end = payload_at + behind.get(..payload)?.len();
+    Some(Raw { shared, rest, payload_at, end })
+}
+
+impl Found {
+    fn new(at: usize, raw: Raw<'_>, is_equal: bool) -> Self {
+        Self {
+            is_equal,
+            payload: raw.payload_at..raw.end,
+            at,
+            shared: raw.shared,
+            rest: raw.payload_at - raw.rest.len()..raw.payload_at,
+        }
+    }
+}
+
+/// A place in a block, to walk from either way. It is at an entry, before the first or behind the last.
+pub(super) struct BlockCursor {
+    bytes: Bytes,
+    entries_end: usize,
+    restart_count: usize,
+    /// The entry, `at..end`; where these are the same, there is none.
+    at: usize,
+    end: usize,
+    key: Vec<u8>,
+    payload_at: usize,
+}
+
+impl BlockCursor {
+    /// Before the first entry.
+    pub(super) fn new(bytes: Bytes) -> Result<Self, Broken> {
+        let mut cursor = Self::nowhere();
+        cursor.enter(bytes)?;
+        Ok(cursor)
+    }
+
+    /// In no block, where it finds no entries.
+    pub(super) fn nowhere() -> Self {
+        Self {
+            bytes: Bytes::new(),
+            entries_end: 0,
+            restart_count: 0,
+            at: 0,
+            end: 0,
+            key: Vec::new(),
+            payload_at: 0,
+        }
+    }
+
+    /// Out of the block.
+    pub(super) fn leave(&mut self) {
+        self.bytes = Bytes::new();
+        (self.entries_end, self.restart_count) = (0, 0);
+        self.rewind();
+    }
+
+    /// Goes on in another block, before its first entry.
+    pub(super) fn enter(&mut self, bytes: Bytes) -> Result<(), Broken> {
+        let block = Block::new(&bytes)?;
+        (self.entries_end, self.restart_count) = (block.entries.len(), block.restart_count());
+        self.bytes = bytes;
+        self.rewind();
+        Ok(())
+    }
+
+    /// Before the first entry.
+    pub(super) fn rewind(&mut self) {
+        (self.at, self.end, self.payload_at) = (0, 0, 0);
+        self.key.clear();
+    }
+
+    /// Whether it is at an entry.
+    #[inline]
+    pub(super) fn is_at_entry(&self) -> bool {
+        self.at < self.end
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    #[inline]
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.bytes[self.payload_at..self.end]
+    }
+
+    /// A part of the block without a copy.
+    pub(super) fn share(&self, part: &[u8]) -> Bytes {
+        self.bytes.slice_ref(part)
+    }
+
+    /// To the next entry, or behind the last; says whether there was one.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<bool, Broken> {
+        if self.end == self.entries_end {
+            self.at = self.end;
+            return Ok(false);
+        }
+        let raw = raw(&self.bytes[..self.entries_end], self.end).ok_or(Broken)?;
+        if raw.shared > self.key.len() {
+            return Err(Broken);
+        }
+        self.key.truncate(raw.shared);
+        self.key.extend_from_slice(raw.rest);
+        self.at = self.end;
+        (self.payload_at, self.end) = (raw.payload_at, raw.end);
+        Ok(true)
+    }
+
+    /// To the entry before, or before the first; says whether there was one.
+    pub(super) fn prev(&mut self) -> Result<bool, Broken> {
+        let goal = self.at;
+        if goal == 0 {
+            self.rewind();
+            return Ok(false);
+        }
+        let (mut low, mut high) = (0, self.restart_count);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.restart(middle) < goal {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        self.rewind();
+        self.end = self.restart(low.checked_sub(1).ok_or(Broken)?);
+        while self.next()? && self.end < goal {}
+        if self.end == goal && self.at < goal { Ok(true) } else { Err(Broken) }
+    }
+
+    /// To the last entry.
+    pub(super) fn last(&mut self) -> Result<bool, Broken> {
+        (self.at, self.end) = (self.entries_end, self.entries_end);
+        self.prev()
+    }
+
+    /// To the first entry whose key is at least `target`, or behind the last.
+    pub(super) fn seek(&mut self, target: &[u8]) -> Result<bool, Broken> {
+        let Some(found) = Block::new(&self.bytes)?.search(target)? else {
+            (self.at, self.end) = (self.entries_end, self.entries_end);
+            return Ok(false);
+        };
+        self.key.clear();
+        self.key.extend_from_slice(target.get(..found.shared).ok_or(Broken)?);
+        self.key.extend_from_slice(&self.bytes[found.rest]);
+        self.at = found.at;
+        (self.payload_at, self.end) = (found.payload.start, found.payload.end);
+        Ok(true)
+    }
+
+    /// To the last entry whose key is before `target`, or before the first.
+    pub(super) fn seek_before(&mut self, target: &[u8]) -> Result<bool, Broken> {
+        self.seek(target)?;
+        self.prev()
+    }
+
+    fn restart(&self, index: usize) -> usize {
+        number_u32(&self.bytes, self.entries_end + index * 4) as usize
+    }
+}
+
+/// How many bytes two keys have in common at their start.
+#[inline]
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 8;
+    let length = a.len().min(b.len());
+    let (a, b) = (&a[..length], &b[..length]);
+    let mut common = 0;
+    for (a, b) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        let difference = number_word(a) ^ number_word(b);
+        if difference != 0 {
+            return common + difference.trailing_zeros() as usize / 8;
+        }
+        common += WORD;
+    }
+    let rest = a[common..].iter().zip(&b[common..]);
+    common + rest.take_while(|(a, b)| a == b).count()
+}
+
+#[inline]
+fn number_word(bytes: &[u8]) -> u64 {
+    crate::storage::header::number_u64(bytes, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// Keys that share a lot, with the same key several times.
+    fn entries() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
+        let key = vec(prop_oneof![Just(0u8), Just(1), Just(0xff)], 0..6);
+        let long = (0usize..200, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]);
+        let payload = vec(any::<u8>(), 0..200);
+        vec((prop_oneof![key, long], payload), 1..80).prop_map(|mut entries| {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            entries
+        })
+    }
+
+    fn build(entries: &[(Vec<u8>, Vec<u8>)], restart_interval: usize) -> Bytes {
+        let mut builder = BlockBuilder::new(restart_interval);
+        for (key, payload) in entries {
+            let draft = builder.draft(key, payload.len());
+            builder.add(draft, key, |out| out.copy_from_slice(payload));
+            assert_eq!(builder.block_bytes(), draft.block_bytes, "drafts are exact");
+        }
+        let bytes = builder.block_bytes();
+        let block = Bytes::copy_from_slice(builder.finish());
+        assert_eq!(block.len(), bytes);
+        block
+    }
+
+    fn at(cursor: &BlockCursor) -> Option<(Vec<u8>, Vec<u8>)> {
+        cursor.is_at_entry().then(|| (cursor.key().to_vec(), cursor.payload().to_vec()))
+    }
+
+    proptest! {
+        #[test]
+        fn entries_come_back_both_ways(entries in entries(), interval in 1usize..20) {
+            let mut cursor = BlockCursor::new(build(&entries, interval)).unwrap();
+            for entry in &entries {
+                prop_assert!(cursor.next().unwrap());
+                assert_eq!(at(&cursor).as_ref(), Some(entry));
+            }
+            prop_assert!(!cursor.next().unwrap() && !cursor.next().unwrap());
+            assert_eq!(at(&cursor), None);
+            for entry in entries.iter().rev() {
+                prop_assert!(cursor.prev().unwrap());
+                assert_eq!(at(&cursor).as_ref(), Some(entry));
+            }
+            prop_assert!(!cursor.prev().unwrap() && !cursor.prev().unwrap());
+            prop_assert!(cursor.next().unwrap());
+            assert_eq!(at(&cursor).as_ref(), entries.first());
+            prop_assert!(cursor.last().unwrap());
+            assert_eq!(at(&cursor).as_ref(), entries.last());
+        }
+
+        #[test]
+        fn searches_find_the_first_of_a_key_or_what_comes_behind(
+            entries in entries(),
+            interval in 1usize..20,
+            targets in vec(vec(prop_oneof![Just(0u8), Just(1), Just(2), Just(0xff)], 0..7), 1..20),
+        ) {
+            let bytes = build(&entries, interval);
+            let mut cursor = BlockCursor::new(bytes.clone()).unwrap();
+            let keys = entries.iter().map(|(key, _)| key.clone());
+            for target in targets.into_iter().chain(keys) {
+                let index = entries.partition_point(|(key, _)| *key < target);
+                let found = Block::new(&bytes).unwrap().search(&target).unwrap();
+                let equal = entries.get(index).is_some_and(|(key, _)| *key == target);
+                prop_assert_eq!(found.as_ref().map(|found| found.is_equal).unwrap_or(false), equal);
+                let payload = found.map(|found| bytes.slice(found.payload).to_vec());
+                prop_assert_eq!(payload.as_ref(), entries.get(index).map(|(_, payload)| payload));
+                cursor.seek(&target).unwrap();
+                assert_eq!(at(&cursor).as_ref(), entries.get(index));
+                cursor.seek_before(&target).unwrap();
+                let before = index.checked_sub(1).and_then(|index| entries.get(index));
+                assert_eq!(at(&cursor).as_ref(), before);
+                cursor.next().unwrap();
+                assert_eq!(at(&cursor).as_ref(), entries.get(index));
+            }
+        }
+
+        #[test]
+        fn a_forged_block_is_walked_without_a_panic(
+            entries in entries(),
+            flips in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            target in vec(any::<u8>(), 0..6),
+        ) {
+            let mut bytes = build(&entries, 4).to_vec();
+            for (index, byte) in flips {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            walk(bytes.into(), &target);
+        }
+
+        #[test]
+        fn any_bytes_are_walked_without_a_panic(
+            mut bytes in vec(any::<u8>(), 0..100),
+            restarts in 0u8..8,
+            target in vec(any::<u8>(), 0..6),
+        ) {
+            bytes.extend([restarts, 0, 0, 0]);
+            walk(bytes.into(), &target);
+        }
+    }
+
+    fn walk(bytes: Bytes, target: &[u8]) {
+        let Ok(mut cursor) = BlockCursor::new(bytes.clone()) else { return };
+        let mut steps = 0;
+        while cursor.next() == Ok(true) {
+            steps += 1;
+        }
+        assert!(steps <= bytes.len());
+        let _ = cursor.last();
+        while cursor.prev() == Ok(true) && steps < 1000 {
+            steps += 1;
+        }
+        let _ = cursor.seek(target);
+        let _ = cursor.prev();
+        let _ = cursor.seek_before(target);
+        let _ = Block::new(&bytes).map(|block| block.search(target).is_ok());
+    }
+
+    #[test]
+    fn long_keys_and_payloads_fit() {
+        let entries: Vec<_> = (0..3u8)
+            .map(|last| ([vec![7; 65_539], vec![last]].concat(), vec![1; 70_000]))
+            .collect();
+        let bytes = build(&entries, 16);
+        assert!(bytes.len() < 65_540 + 3 * 70_100, "what is shared is there once");
+        let mut cursor = BlockCursor::new(bytes).unwrap();
+        cursor.seek(&entries[2].0).unwrap();
+        assert_eq!(at(&cursor).as_ref(), Some(&entries[2]));
+    }
+
+    #[test]
+    fn common_prefixes_end_anywhere() {
+        for length in 0..40 {
+            let a = vec![5; length];
+            let mut b = vec![5; 33];
+            assert_eq!(common_prefix(&a, &b), length.min(33));
+            if let Some(byte) = b.get_mut(length) {
+                *byte = 6;
+                assert_eq!(common_prefix(&[5; 40], &b), length);
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Which block a key can be in: for each data block a separator, and where the block lies.
+
+use bytes::Bytes;
+
+use super::{
+    block::{Block, BlockBuilder, BlockCursor, Broken, common_prefix},
+    footer::Span,
+};
+use crate::storage::varint;
+
+/// Fewer entries to a run than in data blocks: it is searched at every get, and small beside the data.
+const RESTART_INTERVAL: usize = 4;
+
+/// Gathers the index while the data blocks are written.
+pub(super) struct IndexBuilder {
+    block: BlockBuilder,
+    separator: Vec<u8>,
+}
+
+impl IndexBuilder {
+    pub(super) fn new() -> Self {
+        Self { block: BlockBuilder::new(RESTART_INTERVAL), separator: Vec::new() }
+    }
+
+    /// Adds the block at `span`, which ends with the key `last`; `next` is the key that comes behind it, if one does.
+    pub(super) fn add(&mut self, last: &[u8], next: Option<&[u8]>, span: Span) {
+        self.separator.clear();
+        match next {
+            Some(next) => push_separator(last, next, &mut self.separator),
+            None => self.separator.extend_from_slice(last),
+        }
+        let payload_bytes = varint::length(span.offset) + varint::length(span.bytes);
+        let draft = self.block.draft(&self.separator, payload_bytes);
+        self.block.add(draft, &self.separator, |out| {
+            varint::write(span.bytes, varint::write(span.offset, out));
+        });
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.block.block_bytes()
+    }
+
+    pub(super) fn finish(&mut self) -> &mut Vec<u8> {
+        self.block.finish()
+    }
+}
+
+/// The index of an open table.
+pub(super) struct Index {
+    bytes: Bytes,
+}
+
+impl Index {
+    /// An index of `blocks` blocks that fill `data` without a gap, the last of which ends with the key `largest`.
+    pub(super) fn new(
+        bytes: Bytes,
+        blocks: u64,
+        data: Span,
+        largest: &[u8],
+    ) -> Result<Self, Broken> {
+        let mut cursor = BlockCursor::new(bytes.clone())?;
+        let (mut count, mut position) = (0, Some(data.offset));
+        let mut before: Option<Vec<u8>> = None;
+        while cursor.next()? {
+            let span = read_span(cursor.payload())?;
+            let ascends = before.as_ref().is_none_or(|before| before[..] <= *cursor.key());
+            if Some(span.offset) != position || !ascends {
+                return Err(Broken);
+            }
+            (count, position) = (count + 1, span.end());
+            let before = before.get_or_insert_default();
+            before.clear();
+            before.extend_from_slice(cursor.key());
+        }
+        let whole = count == blocks && position == data.end() && before.as_deref() == Some(largest);
+        if whole { Ok(Self { bytes }) } else { Err(Broken) }
+    }
+
+    /// The only block in which the newest version of `key` can be.
+    pub(super) fn find(&self, key: &[u8]) -> Result<Option<Span>, Broken> {
+        let found = Block::new(&self.bytes)?.search(key)?;
+        found.map(|found| read_span(&self.bytes[found.payload])).transpose()
+    }
+
+    pub(super) fn cursor(&self) -> Result<IndexCursor, Broken> {
+        BlockCursor::new(self.bytes.clone()).map(IndexCursor)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Walks over the blocks of a table.
+pub(super) struct IndexCursor(BlockCursor);
+
+impl IndexCursor {
+    /// To the first block that can hold a key of at least `key`.
+    pub(super) fn seek(&mut self, key: &[u8]) -> Result<Option<Span>, Broken> {
+        self.0.seek(key)?;
+        self.span()
+    }
+
+    pub(super) fn first(&mut self) -> Result<Option<Span>, Broken> {
+        self.0.rewind();
+        self.next()
+    }
+
+    pub(super) fn last(&mut self) -> Result<Option<Span>, Broken> {
+        self.0.last()?;
+        self.span()
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Span>, Broken> {
+        self.0.next()?;
+        self.span()
+    }
+
+    pub(super) fn prev(&mut self) -> Result<Option<Span>, Broken> {
+        self.0.prev()?;
+        self.span()
+    }
+
+    /// The separator of the block that it is at.
+    pub(super) fn key(&self) -> &[u8] {
+        self.0.key()
+    }
+
+    fn span(&self) -> Result<Option<Span>, Broken> {
+        self.0.is_at_entry().then(|| read_span(self.0.payload())).transpose()
+    }
+}
+
+fn read_span(payload: &[u8]) -> Result<Span, Broken> {
+    let (offset, rest) = varint::read(payload).ok_or(Broken)?;
+    match varint::read(rest) {
+        Some((bytes, [])) if bytes > 0 => Ok(Span { offset, bytes }),
+        _ => Err(Broken),
+    }
+}
+
+/// Puts the shortest key that is at least `last` and less than `next` behind what `out` holds; `last` itself if the two are
+/// the same.
+fn push_separator(last: &[u8], next: &[u8], out: &mut Vec<u8>) {
+    let common = common_prefix(last, next);
+    let (Some(&low), Some(&high)) = (last.get(common), next.get(common)) else {
+        return out.extend_from_slice(last);
+    };
+    if last.len() == common + 1 {
+        return out.extend_from_slice(last);
+    }
+    out.extend_from_slice(&last[..common]);
+    if next.len() > common + 1 {
+        out.push(high);
+    } else if low + 1 < high {
+        out.push(low + 1);
+    } else {
+        // Nothing fits where they differ: further back, the first byte that can be raised.
+        let tail = &last[common + 1..];
+        let raised = tail.iter().position(|byte| *byte < u8::MAX).unwrap_or(tail.len());
+        out.push(low);
+        out.extend_from_slice(&tail[..raised]);
+        if let Some(byte) = tail.get(raised) {
+            out.push(byte + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn separator(last: &[u8], next: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        push_separator(last, next, &mut out);
+        out
+    }
+
+    /// All keys of up to three letters out of four.
+    fn keys() -> Vec<Vec<u8>> {
+        let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
+        for index in 0..=4 + 16 {
+            for letter in [0, 1, 254, 255] {
+                keys.push([&keys[index][..], &[letter]].concat());
+            }
+        }
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn separators_are_the_shortest_there_are() {
+        // Between neighbours of this alphabet other letters can lie; they are part of the search.
+        let mut candidates = keys();
+        for key in keys() {
+            for letter in [2, 253] {
+                candidates.push([&key[..], &[letter]].concat());
+            }
+        }
+        let keys = keys();
+        for (index, last) in keys.iter().enumerate() {
+            for next in &keys[index + 1..] {
+                let separator = separator(last, next);
+                assert!(*last <= separator && separator < *next, "{last:?} {next:?} {separator:?}");
+                let shortest = candidates.iter().filter(|key| *last <= **key && **key < *next);
+                let shortest = shortest.map(Vec::len).min().unwrap();
+                assert!(separator.len() <= shortest, "{last:?} {next:?} {separator:?}");
+            }
+            assert_eq!(separator(last, last), *last);
+        }
+    }
+
+    fn index() -> (Bytes, Span) {
+        let mut builder = IndexBuilder::new();
+        for block in 0..50u8 {
+            let span = Span { offset: 4096 + u64::from(block) * 100, bytes: 100 };
+            let next = [block + 1, 0, 0];
+            let next = (block < 49).then_some(&next[..]);
+            builder.add(&[block, 9, 9], next, span);
+        }
+        (Bytes::copy_from_slice(builder.finish()), Span { offset: 4096, bytes: 5000 })
+    }
+
+    #[test]
+    fn an_index_names_the_block_of_every_key() {
+        let (bytes, data) = index();
+        let index = Index::new(bytes, 50, data, &[49, 9, 9]).unwrap();
+        for block in 0..50u8 {
+            for key in [[block, 0, 0], [block, 9, 9]] {
+                let span = index.find(&key).unwrap().unwrap();
+                assert_eq!(span.offset, 4096 + u64::from(block) * 100);
+            }
+        }
+        assert_eq!(index.find(&[49, 9, 10]), Ok(None));
+    }
+
+    #[test]
+    fn an_index_that_does_not_fit_the_table_is_refused() {
+        let (bytes, data) = index();
+        let refused = |blocks, offset, length, largest: &[u8]| {
+            Index::new(bytes.clone(), blocks, Span { offset, bytes: length }, largest).is_err()
+        };
+        assert!(!refused(50, data.offset, data.bytes, &[49, 9, 9]));
+        assert!(refused(49, data.offset, data.bytes, &[49, 9, 9]));
+        assert!(refused(50, data.offset + 1, data.bytes - 1, &[49, 9, 9]));
+        assert!(refused(50, data.offset, data.bytes + 1, &[49, 9, 9]));
+        assert!(refused(50, data.offset, data.bytes, &[49, 9]));
+    }
+}

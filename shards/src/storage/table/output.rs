@@ -1,0 +1,92 @@
+//! A file written once, front to back, in large aligned writes.
+
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use crate::storage::{
+    StorageError,
+    disk::{BLOCK_BYTES, Buffer, Disk, DiskError, DiskFile, Opening},
+};
+
+/// Bytes of one write.
+const BUFFER_BYTES: usize = 1024 * 1024;
+
+pub(super) struct Output {
+    path: PathBuf,
+    file: Rc<dyn DiskFile>,
+    buffer: Buffer,
+    /// Of the buffer.
+    filled: usize,
+    /// Of the file, before the buffer.
+    written: u64,
+}
+
+impl Output {
+    /// Makes the file, or empties it. Nothing is written yet.
+    pub(super) async fn create(disk: &dyn Disk, path: PathBuf) -> Result<Self, StorageError> {
+        let opened = disk.open(&path, Opening::Fresh).await;
+        let file = opened.map_err(|error| StorageError::io("cannot create", &path, error))?;
+        let buffer = file.buffer(BUFFER_BYTES);
+        Ok(Self { path, file, buffer, filled: 0, written: 0 })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the next byte will lie.
+    pub(super) fn position(&self) -> u64 {
+        self.written + self.filled as u64
+    }
+
+    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            if self.filled == BUFFER_BYTES {
+                let next = self.file.buffer(BUFFER_BYTES);
+                let full = std::mem::replace(&mut self.buffer, next);
+                self.write_out(full).await?;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(BUFFER_BYTES - self.filled));
+            self.buffer[self.filled..self.filled + now.len()].copy_from_slice(now);
+            self.filled += now.len();
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Writes zeros up to a multiple of [`BLOCK_BYTES`].
+    pub(super) async fn pad(&mut self) -> Result<(), StorageError> {
+        let behind = self.position() % BLOCK_BYTES as u64;
+        if behind == 0 {
+            return Ok(());
+        }
+        self.write(&[0; BLOCK_BYTES][behind as usize..]).await
+    }
+
+    /// Makes everything durable; it must end at a multiple of [`BLOCK_BYTES`].
+    pub(super) async fn sync(&mut self) -> Result<(), StorageError> {
+        let mut rest = self.file.buffer(self.filled);
+        rest.copy_from_slice(&self.buffer[..self.filled]);
+        self.write_out(rest).await?;
+        self.file.sync().await.map_err(|error| self.error("cannot sync", error))
+    }
+
+    pub(super) async fn close(self) {
+        // What matters has been synced.
+        let _ = self.file.close().await;
+    }
+
+    async fn write_out(&mut self, buffer: Buffer) -> Result<(), StorageError> {
+        let written = self.file.write_at(self.written, buffer).await;
+        written.map_err(|error| self.error("cannot write", error))?;
+        self.written += self.filled as u64;
+        self.filled = 0;
+        Ok(())
+    }
+
+    fn error(&self, what: &'static str, error: DiskError) -> StorageError {
+        StorageError::io(what, &self.path, error)
+    }
+}
