@@ -27,7 +27,6 @@ mod commit;
 mod entry;
 mod error;
 mod group;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
 mod key;
 mod memtable;
@@ -38,12 +37,14 @@ mod shard;
 mod signal;
 mod state;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod table;
 mod ticket;
 mod transaction;
 mod value;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod varint;
 mod wal;
 

@@ -473,7 +473,16 @@ impl BlockCursor {
 
     /// To the first entry whose key is at least `target`, or behind the last.
     pub(super) fn seek(&mut self, target: &[u8]) -> Result<bool, Broken> {
-        let Some(found) = Block::new(&self.bytes)?.search(target)? else {
+        self.seek_among(target, 0..self.restart_count)
+    }
+
+    /// The same, with what is known as in [`Block::search_among`].
+    pub(super) fn seek_among(
+        &mut self,
+        target: &[u8],
+        among: Range<usize>,
+    ) -> Result<bool, Broken> {
+        let Some(found) = Block::new(&self.bytes)?.search_among(target, among)? else {
             self.go_behind();
             return Ok(false);
         };

@@ -144,9 +144,10 @@ fn head(key: &[u8], at: usize) -> u64 {
 pub(super) struct IndexCursor(BlockCursor);
 
 impl IndexCursor {
-    /// To the first block that can hold a key of at least `key`.
-    pub(super) fn seek(&mut self, key: &[u8]) -> Result<Option<Span>, Broken> {
-        self.0.seek(key)?;
+    /// To the first block that can hold a key of at least `key`; `index` is what this came from.
+    pub(super) fn seek(&mut self, index: &Index, key: &[u8]) -> Result<Option<Span>, Broken> {
+        let among = index.restarts_like(&Block::new(&index.bytes)?, key)?;
+        self.0.seek_among(key, among)?;
         self.span()
     }
 
