@@ -13,9 +13,13 @@
 //! a restart it is 0; the first key is a restart. A reader believes the lengths only as far as there are bytes, so the
 //! worst that a forged block can do is to be [`Broken`] or to answer wrongly.
 
-use std::{cmp::Ordering, ops::Range};
+mod builder;
+mod cursor;
 
-use bytes::Bytes;
+pub(super) use builder::BlockBuilder;
+pub(super) use cursor::BlockCursor;
+
+use std::{cmp::Ordering, ops::Range};
 
 use crate::storage::{
     header::{number_u32, number_u64},
@@ -28,121 +32,6 @@ pub(super) struct Broken;
 
 const HEAD_BYTES: usize = 8;
 const RESTART_BYTES: usize = 8;
-
-/// Gathers the entries of one block after the other.
-pub(super) struct BlockBuilder {
-    restarts: Vec<u8>,
-    keys: Vec<u8>,
-    payloads: Vec<u8>,
-    finished: Vec<u8>,
-    restart_interval: usize,
-    /// Entries since the last restart, that one included.
-    run: usize,
-    /// Of the entry added last, also if that was in the block before.
-    last_key: Vec<u8>,
-}
-
-/// An entry, measured for its place behind the last one.
-#[derive(Clone, Copy)]
-pub(super) struct Draft {
-    /// What its key has in common with the last one.
-    pub(super) common: usize,
-    /// What of that is left out.
-    shared: usize,
-    payload_bytes: usize,
-    /// Of the whole block if this entry is added.
-    pub(super) block_bytes: usize,
-}
-
-impl BlockBuilder {
-    pub(super) fn new(restart_interval: usize) -> Self {
-        Self {
-            restarts: Vec::new(),
-            keys: Vec::new(),
-            payloads: Vec::new(),
-            finished: Vec::new(),
-            restart_interval,
-            run: 0,
-            last_key: Vec::new(),
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
-    pub(super) fn last_key(&self) -> &[u8] {
-        &self.last_key
-    }
-
-    /// Of the block as it is.
-    #[inline]
-    pub(super) fn block_bytes(&self) -> usize {
-        HEAD_BYTES + self.restarts.len() + self.keys.len() + self.payloads.len()
-    }
-
-    #[inline]
-    pub(super) fn draft(&self, key: &[u8], payload_bytes: usize) -> Draft {
-        let common = common_prefix(&self.last_key, key);
-        let is_restart = self.is_at_restart();
-        let shared = if is_restart { 0 } else { common };
-        let rest = key.len() - shared;
-        let lengths = varint::length(shared as u64)
-            + varint::length(rest as u64)
-            + varint::length(payload_bytes as u64);
-        let restart = if is_restart { RESTART_BYTES } else { 0 };
-        let block_bytes = self.block_bytes() + restart + lengths + rest + payload_bytes;
-        Draft { common, shared, payload_bytes, block_bytes }
-    }
-
-    /// Adds an entry as drafted since the last one; `fill` writes the payload.
-    #[inline]
-    pub(super) fn add(&mut self, draft: Draft, key: &[u8], fill: impl FnOnce(&mut [u8])) {
-        if self.is_at_restart() {
-            for place in [self.keys.len(), self.payloads.len()] {
-                self.restarts.extend_from_slice(&(place as u32).to_le_bytes());
-            }
-            self.run = 0;
-        }
-        self.run += 1;
-        let rest = &key[draft.shared..];
-        let lengths = [draft.shared, rest.len(), draft.payload_bytes];
-        if lengths.iter().all(|length| *length < 0x80) {
-            self.keys.extend_from_slice(&lengths.map(|length| length as u8));
-        } else {
-            for length in lengths {
-                varint::push(length as u64, &mut self.keys);
-            }
-        }
-        self.keys.extend_from_slice(rest);
-        let payload_at = self.payloads.len();
-        self.payloads.resize(payload_at + draft.payload_bytes, 0);
-        fill(&mut self.payloads[payload_at..]);
-        self.last_key.truncate(draft.common);
-        self.last_key.extend_from_slice(&key[draft.common..]);
-    }
-
-    /// The finished block; the builder is ready for the next one. What the block is turned into does not matter.
-    pub(super) fn finish(&mut self) -> &mut Vec<u8> {
-        let block = &mut self.finished;
-        block.clear();
-        let restart_count = self.restarts.len() / RESTART_BYTES;
-        for number in [restart_count, self.keys.len()] {
-            block.extend_from_slice(&(number as u32).to_le_bytes());
-        }
-        for part in [&mut self.restarts, &mut self.keys, &mut self.payloads] {
-            block.extend_from_slice(part);
-            part.clear();
-        }
-        self.run = 0;
-        block
-    }
-
-    #[inline]
-    fn is_at_restart(&self) -> bool {
-        self.run == 0 || self.run == self.restart_interval
-    }
-}
 
 /// A block to search in.
 #[derive(Clone, Copy)]
@@ -341,177 +230,6 @@ fn raw_longer<'a>(keys: &'a [u8], bytes: &'a [u8]) -> Option<Raw<'a>> {
     })
 }
 
-/// A place in a block, to walk from either way. It is at an entry, before the first or behind the last.
-pub(super) struct BlockCursor {
-    bytes: Bytes,
-    restart_count: usize,
-    keys_at: usize,
-    payloads_at: usize,
-    /// The entry's key in the keys, `at..end`; where these are the same, there is none.
-    at: usize,
-    end: usize,
-    /// The entry's payload in the payloads.
-    payload: Range<usize>,
-    key: Vec<u8>,
-}
-
-impl BlockCursor {
-    /// Before the first entry.
-    pub(super) fn new(bytes: Bytes) -> Result<Self, Broken> {
-        let mut cursor = Self::nowhere();
-        cursor.enter(bytes)?;
-        Ok(cursor)
-    }
-
-    /// In no block, where it finds no entries.
-    pub(super) fn nowhere() -> Self {
-        Self {
-            bytes: Bytes::new(),
-            restart_count: 0,
-            keys_at: 0,
-            payloads_at: 0,
-            at: 0,
-            end: 0,
-            payload: 0..0,
-            key: Vec::new(),
-        }
-    }
-
-    /// Out of the block.
-    pub(super) fn leave(&mut self) {
-        self.bytes = Bytes::new();
-        (self.restart_count, self.keys_at, self.payloads_at) = (0, 0, 0);
-        self.rewind();
-    }
-
-    /// Goes on in another block, before its first entry.
-    pub(super) fn enter(&mut self, bytes: Bytes) -> Result<(), Broken> {
-        let block = Block::new(&bytes)?;
-        self.restart_count = block.restart_count();
-        self.keys_at = HEAD_BYTES + block.restarts.len();
-        self.payloads_at = self.keys_at + block.keys.len();
-        self.bytes = bytes;
-        self.rewind();
-        Ok(())
-    }
-
-    /// Before the first entry.
-    pub(super) fn rewind(&mut self) {
-        (self.at, self.end, self.payload) = (0, 0, 0..0);
-        self.key.clear();
-    }
-
-    /// Whether it is at an entry.
-    #[inline]
-    pub(super) fn is_at_entry(&self) -> bool {
-        self.at < self.end
-    }
-
-    #[inline]
-    pub(super) fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    #[inline]
-    pub(super) fn payload(&self) -> &[u8] {
-        &self.bytes[self.payloads_at..][self.payload.clone()]
-    }
-
-    /// A part of the block without a copy.
-    pub(super) fn share(&self, part: &[u8]) -> Bytes {
-        self.bytes.slice_ref(part)
-    }
-
-    /// To the next entry, or behind the last; says whether there was one.
-    #[inline]
-    pub(super) fn next(&mut self) -> Result<bool, Broken> {
-        let keys = &self.bytes[self.keys_at..self.payloads_at];
-        if self.end == keys.len() {
-            self.at = self.end;
-            return Ok(false);
-        }
-        let raw = raw(keys, self.end).ok_or(Broken)?;
-        let payload = self.payload.end..self.payload.end + raw.payload_bytes;
-        if raw.shared > self.key.len() || payload.end > self.bytes.len() - self.payloads_at {
-            return Err(Broken);
-        }
-        self.key.truncate(raw.shared);
-        self.key.extend_from_slice(raw.rest);
-        (self.at, self.end, self.payload) = (self.end, raw.end, payload);
-        Ok(true)
-    }
-
-    /// To the entry before, or before the first; says whether there was one.
-    pub(super) fn prev(&mut self) -> Result<bool, Broken> {
-        let goal = self.at;
-        if goal == 0 {
-            self.rewind();
-            return Ok(false);
-        }
-        // The last restart before it.
-        let (mut low, mut high) = (0, self.restart_count);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.restart(middle).0 < goal {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let (end, payload_end) = self.restart(low.checked_sub(1).ok_or(Broken)?);
-        self.rewind();
-        (self.end, self.payload) = (end, payload_end..payload_end);
-        while self.next()? && self.end < goal {}
-        if self.end == goal && self.at < goal { Ok(true) } else { Err(Broken) }
-    }
-
-    /// To the last entry.
-    pub(super) fn last(&mut self) -> Result<bool, Broken> {
-        self.go_behind();
-        self.prev()
-    }
-
-    /// To the first entry whose key is at least `target`, or behind the last.
-    pub(super) fn seek(&mut self, target: &[u8]) -> Result<bool, Broken> {
-        self.seek_among(target, 0..self.restart_count)
-    }
-
-    /// The same, with what is known as in [`Block::search_among`].
-    pub(super) fn seek_among(
-        &mut self,
-        target: &[u8],
-        among: Range<usize>,
-    ) -> Result<bool, Broken> {
-        let Some(found) = Block::new(&self.bytes)?.search_among(target, among)? else {
-            self.go_behind();
-            return Ok(false);
-        };
-        let rest_at = self.keys_at + found.key.end - found.rest_bytes;
-        self.key.clear();
-        self.key.extend_from_slice(target.get(..found.shared).ok_or(Broken)?);
-        self.key.extend_from_slice(&self.bytes[rest_at..rest_at + found.rest_bytes]);
-        (self.at, self.end) = (found.key.start, found.key.end);
-        self.payload = found.payload.start - self.payloads_at..found.payload.end - self.payloads_at;
-        Ok(true)
-    }
-
-    /// To the last entry whose key is before `target`, or before the first.
-    pub(super) fn seek_before(&mut self, target: &[u8]) -> Result<bool, Broken> {
-        self.seek(target)?;
-        self.prev()
-    }
-
-    fn go_behind(&mut self) {
-        let end = self.payloads_at - self.keys_at;
-        (self.at, self.end) = (end, end);
-    }
-
-    fn restart(&self, index: usize) -> (usize, usize) {
-        let at = HEAD_BYTES + index * RESTART_BYTES;
-        (number_u32(&self.bytes, at) as usize, number_u32(&self.bytes, at + 4) as usize)
-    }
-}
-
 /// How many bytes two keys have in common at their start.
 #[inline]
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
@@ -532,6 +250,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
