@@ -52,7 +52,7 @@ pub(super) async fn rows(
     let mut merge = view.merge(cache, &start, &end)?;
     merge.seek(Target::From(&start)).await?;
     while let Some(newest) = merge.next_newest().await? {
-        if newest.table_key >= end {
+        if newest.table_key >= &end[..] {
             break;
         }
         let key = Key::new(&newest.table_key[COLLECTION_ID_BYTES..]);
