@@ -8,6 +8,8 @@
 //!
 //! Imports point to the right only; `storage` knows nothing above it.
 
+#[cfg(test)]
+mod containment;
 mod core;
 mod counters;
 mod failure;

@@ -1,6 +1,11 @@
 //! Starts that must not happen: one clear line, status 1, and nothing made on the way.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs, io,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    process::Command,
+};
 
 use rustix::process::Signal;
 
@@ -105,6 +110,48 @@ fn too_few_open_files_are_explained() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_kernel_or_a_container_without_io_uring_is_explained() {
+    let cases = [(libc::EPERM, "a seccomp profile"), (libc::ENOSYS, "needs Linux 5.8 or newer")];
+    for (errno, part) in cases {
+        let folder = Folder::new();
+        let mut command = folder.command("start --bind 127.0.0.1:0");
+        deny_io_uring(&mut command, errno as u32);
+        let text = refusal(command);
+        assert!(text.contains("io_uring") && text.contains(part), "{text}");
+        assert!(!folder.path().join("data").exists());
+    }
+}
+
+/// Makes `io_uring_setup` fail in the child, as a container runtime does.
+fn deny_io_uring(command: &mut Command, errno: u32) {
+    const IO_URING_SETUP: u32 = libc::SYS_io_uring_setup as u32;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, skip_if_not, k| libc::sock_filter { code, jt: 0, jf: skip_if_not, k };
+    // Load the number of the system call; if it is the one, return the error; else allow.
+    let mut filter = [
+        step((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0),
+        step((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 1, IO_URING_SETUP),
+        step(RETURN, 0, libc::SECCOMP_RET_ERRNO | errno),
+        step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let install = move || {
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: the program and its filter live until the calls return; neither call allocates.
+        #[expect(unsafe_code, reason = "seccomp has no safe face")]
+        let done = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+                && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
+        };
+        if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: between fork and exec it only makes two system calls.
+    #[expect(unsafe_code, reason = "only a child can be denied something")]
+    unsafe {
+        command.pre_exec(install);
+    }
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! What connections cost a server that do nothing, and what those leave behind that came and went.
 
 use std::{
-    io,
+    fmt, io,
     net::SocketAddr,
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{hostile::enemy::Enemy, process::resident_bytes_of};
+use crate::{
+    hostile::enemy::Enemy,
+    process::{resident_bytes_of, slab_bytes},
+};
 
 /// Connections from one address; the kernel has about 28,000 ports for each.
 const PER_HOST: usize = 16_384;
@@ -27,6 +30,8 @@ pub struct Idle {
     pub open_bytes: u64,
     /// Resident bytes when all were closed again.
     pub closed_bytes: u64,
+    /// By how much the kernel's slabs grew, for both ends of all connections.
+    pub kernel_bytes: u64,
 }
 
 impl Idle {
@@ -34,17 +39,39 @@ impl Idle {
     pub fn bytes_each(&self) -> f64 {
         (self.open_bytes as f64 - self.before_bytes as f64) / self.connections as f64
     }
+
+    /// Bytes of the kernel for both ends of each, near enough: all processes count.
+    pub fn kernel_bytes_each(&self) -> f64 {
+        self.kernel_bytes as f64 / self.connections as f64
+    }
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{} idle connections: {:.1} KiB each in the server, {:.1} KiB in the kernel for both \
+             ends; resident {} KiB before, {} KiB open, {} KiB closed",
+            self.connections,
+            self.bytes_each() / 1024.0,
+            self.kernel_bytes_each() / 1024.0,
+            self.before_bytes / 1024,
+            self.open_bytes / 1024,
+            self.closed_bytes / 1024,
+        )
+    }
 }
 
 /// Opens connections as far as the first settings of both sides, and measures.
 pub fn idle(address: SocketAddr, pid: u32, connections: usize) -> io::Result<Idle> {
-    let before_bytes = resident_bytes_of(pid);
+    let (before_bytes, slab_before) = (resident_bytes_of(pid), slab_bytes());
     let mut held = Vec::with_capacity(connections);
     for index in 0..connections {
         held.push(open(index / PER_HOST, address)?);
     }
     thread::sleep(SETTLE);
     let open_bytes = resident_bytes_of(pid);
+    let kernel_bytes = slab_bytes().saturating_sub(slab_before);
     for enemy in &mut held {
         enemy.drain();
         if enemy.is_ended() {
@@ -55,7 +82,7 @@ pub fn idle(address: SocketAddr, pid: u32, connections: usize) -> io::Result<Idl
     held.into_iter().for_each(Enemy::reset);
     thread::sleep(SETTLE);
     let closed_bytes = resident_bytes_of(pid);
-    Ok(Idle { connections, before_bytes, open_bytes, closed_bytes })
+    Ok(Idle { connections, before_bytes, open_bytes, closed_bytes, kernel_bytes })
 }
 
 /// Opens and closes `total` connections, `at_once` of them open together, and calls `look` with

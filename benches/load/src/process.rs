@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    process::{Pid, Signal, kill_process},
+    process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit},
     thread::{CpuSet, sched_setaffinity},
 };
 
@@ -159,9 +159,26 @@ pub fn cpu_of(pid: u32) -> Duration {
 /// Resident bytes of a process; zero when it is gone.
 pub fn resident_bytes_of(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.unwrap_or(0) * 1024
+    kibibytes(&status, "VmRSS:") * 1024
+}
+
+/// Bytes that the kernel holds in slabs for all processes: sockets and open files are among them.
+pub fn slab_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    kibibytes(&text, "Slab:") * 1024
+}
+
+/// Raises this process's limit on open files as far as it may, and says how many those are.
+pub fn raise_open_files() -> io::Result<usize> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(maximum.map_or(usize::MAX, |files| files as usize))
+}
+
+/// The number in a line like `VmRSS:   1234 kB`.
+fn kibibytes(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// Keeps the calling thread on one core.

@@ -34,6 +34,8 @@ pub enum Outcome {
 /// # Errors
 /// What the storage or the operation itself refuses; nothing was applied then.
 pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> {
+    #[cfg(test)]
+    crate::containment::strike_operation(&operation);
     match operation {
         Operation::Get { collection, key } => {
             Outcome::of_read(shard.get(&collection, &key), |value| Ok(Reply::Value(value)))
@@ -195,6 +197,8 @@ fn one_of_batch(
     operation: &Operation,
     rows_left: &mut usize,
 ) -> Result<Reply, Failure> {
+    #[cfg(test)]
+    crate::containment::strike_operation(operation);
     Ok(match operation {
         Operation::Get { collection, key } => Reply::Value(transaction.get(collection, key)?),
         Operation::Set { collection, key, value } => {

@@ -129,6 +129,8 @@ impl<'a> Simple<'a> {
                 return Call::Here(Ok(Outcome::Ready(Reply::Value(None))));
             }
             if let Some(local) = router.local(shard) {
+                #[cfg(test)]
+                crate::containment::strike(collection);
                 let found = local.get(collection, key);
                 return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
             }

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use amaters_load::{
     hostile::{Attack, Scale},
+    process,
     target::Target,
     watch::{POLITE, watch},
 };
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> io::Result<()> {
+    process::raise_open_files()?;
     Target::Amaters.fill(cli.address, POLITE)?;
     let attacks = if cli.attacks.is_empty() { &Attack::ALL[..] } else { &cli.attacks };
     let duration = Duration::from_secs_f64(cli.seconds);

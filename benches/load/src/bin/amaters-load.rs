@@ -97,12 +97,11 @@ struct Run {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let pinned = cli.core.map_or(Ok(()), process::pin);
-    let done = pinned.and_then(|()| match &cli.command {
+    let ready = pinned.and_then(|()| process::raise_open_files());
+    let done = ready.and_then(|_| match &cli.command {
         Command::Run(run) => run.run(),
         Command::Idle { address, pid, connections } => {
-            connections::idle(*address, *pid, *connections).map(|idle| {
-                println!("{idle:?}: {:.1} KiB each", idle.bytes_each() / 1024.0);
-            })
+            connections::idle(*address, *pid, *connections).map(|idle| println!("{idle}"))
         }
         Command::Churn { address, pid, connections, at_once } => {
             connections::churn(*address, *pid, *connections, *at_once, |count, bytes| {
