@@ -1,10 +1,13 @@
-//! The engine of one shard: entries in memory, a log that brings them back.
+//! The engine of one shard: a tree of memtables and tables, blob files for large values, a log that brings back what is
+//! in memory only. `docs/explanation/engine.md` tells how it works and why it is safe.
 //!
 //! ```text
-//! shard ──► transaction ──► state ──► memtable          one step each, nothing waits
-//!   │                         ▲ │
-//!   └── ticket ◄──────────────┘ ▼ group
-//!                             commit ──► wal ──► disk   the only part that waits
+//! shard ─► transaction ─► state ─► memtable             one step each, nothing waits
+//!   │ │                    ▲ │
+//!   │ └─ ticket ◄──────────┘ ▼ group
+//!   │                      commit ─► log, blob          one task, the only writer of both
+//!   │                      flush, merges, collect ─► store   tables, blob files, the manifest: which files count
+//!   └─ scan, fetch ─► view ─► table, blob, cache        what memory cannot tell
 //! ```
 //!
 //! Always true:
@@ -21,43 +24,43 @@ pub mod clock;
 pub mod disk;
 
 mod answer;
-#[cfg_attr(not(test), expect(dead_code, reason = "used when large values leave the log"))]
+mod background;
 mod blob;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod bugs;
 mod cache;
+mod collect;
 mod commit;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod compaction;
 mod entry;
 mod error;
 mod fetch;
+mod flush;
 mod group;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
 mod key;
 mod layers;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the manifest"))]
 mod log;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod manifest;
 mod memtable;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod merge;
+mod merges;
 mod page;
+mod recovery;
 mod scan;
 mod shard;
 mod signal;
 mod state;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod store;
 mod table;
 mod ticket;
 mod transaction;
 mod value;
 mod varint;
-mod view;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod version;
+mod view;
 mod wal;
+mod workshop;
 
 #[cfg(test)]
 mod tests;
@@ -70,3 +73,4 @@ pub use stats::{Recovery, Stats};
 pub use ticket::Ticket;
 pub use transaction::Transaction;
 pub use value::{Meta, Value};
+pub use workshop::Workshop;
