@@ -21,8 +21,12 @@ pub mod clock;
 pub mod disk;
 
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod background;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod cache;
 mod commit;
+#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+mod compaction;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
 mod error;

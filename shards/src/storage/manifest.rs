@@ -16,7 +16,7 @@ mod recover;
 mod tests;
 mod writer;
 
-pub(super) use edit::{Addition, BlobBytes, Edit};
+pub(super) use edit::{Addition, BlobBytes, Edit, LEVELS_MAX};
 pub(super) use recover::{Opened, open, read};
 pub(super) use writer::Manifest;
 
