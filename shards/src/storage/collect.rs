@@ -19,6 +19,9 @@ use super::{
     ticket::Ticket,
 };
 
+/// Garbage for which a walk is worth while. Headers and the ends of groups count as garbage: without this, a file of one
+/// small value would be written again at every start.
+const GARBAGE_BYTES_MIN: u64 = if cfg!(test) { 16 * 1024 } else { 4 * 1024 * 1024 };
 /// Written again before the writes are waited for: what other writers may have to wait behind.
 const BYTES_IN_FLIGHT_MAX: u64 = 4 * 1024 * 1024;
 
@@ -58,7 +61,8 @@ async fn candidate(inner: &Inner) -> Result<Option<Rc<BlobFile>>, StorageError> 
         blobs.map(|file| (Rc::clone(file), live_bytes(&state, file.binding.number))).collect()
     };
     for (file, live) in files {
-        if live * 2 < file.size().await? {
+        let size = file.size().await?;
+        if size - size.min(live) >= live.max(GARBAGE_BYTES_MIN) {
             return Ok(Some(file));
         }
     }

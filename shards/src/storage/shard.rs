@@ -370,12 +370,22 @@ impl Shard {
         }
         // Where nobody runs the commit loop, this does; otherwise it waits for the one that runs.
         commit::run(&self.0).await;
+        if let Some(store) = &self.0.store {
+            let (view, _) = self.0.view();
+            store.close(&view).await;
+        }
     }
 
     /// Figures at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.state.borrow().snapshot()
+        let cache = self.0.cache.stats();
+        Stats {
+            cache_hits: cache.hits,
+            cache_misses: cache.misses,
+            cache_bytes: cache.bytes,
+            ..self.0.state.borrow().snapshot()
+        }
     }
 }
 

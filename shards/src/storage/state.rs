@@ -299,6 +299,7 @@ impl State {
             staged_bytes: self.staged_bytes,
             tables: self.view.version.tables().count() as u64,
             table_bytes: self.view.version.tables().map(|table| table.meta.bytes).sum(),
+            table_memory_bytes: self.view.table_memory_bytes(),
             blob_files: self.view.blobs.len() as u64,
             poisoned: self.poisoned.as_deref().map(str::to_owned),
             ..self.stats.clone()

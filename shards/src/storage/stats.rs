@@ -42,6 +42,14 @@ pub struct Stats {
     pub merges: u64,
     /// Bytes of tables that they took in.
     pub merged_bytes: u64,
+    /// Memory of filters and indexes of tables.
+    pub table_memory_bytes: u64,
+    /// Blocks and large values that were cached when they were asked for, since the start.
+    pub cache_hits: u64,
+    /// Those that were not.
+    pub cache_misses: u64,
+    /// Memory that they take.
+    pub cache_bytes: u64,
     /// Why writes are refused, if they are.
     pub poisoned: Option<String>,
 }

@@ -47,6 +47,12 @@ impl View {
         self.version.runs().next().is_some()
     }
 
+    /// Memory of filters and indexes.
+    pub(super) fn table_memory_bytes(&self) -> u64 {
+        let opened = self.version.tables().filter_map(|table| table.opened());
+        opened.map(|table| table.memory_bytes()).sum()
+    }
+
     /// All entries of a range of table keys, and perhaps some more.
     pub(super) fn merge(&self, cache: &Rc<Cache>, from: &[u8], to: &[u8]) -> Merge {
         let runs = self.version.runs().map(|run| run.range(from, Some(to)));

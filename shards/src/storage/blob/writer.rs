@@ -77,11 +77,6 @@ impl Writer {
         self.synced_to < self.tail
     }
 
-    /// Bytes of the header and of all groups.
-    pub(in crate::storage) fn bytes(&self) -> u64 {
-        self.tail
-    }
-
     /// Makes room for a group whose places end at `end`.
     pub(in crate::storage) async fn reserve(&mut self, end: Placing) -> Result<(), StorageError> {
         let end = blocks(end.position);

@@ -33,7 +33,10 @@ pub(super) fn scores(shape: &Shape, policy: &Policy) -> Vec<f64> {
     let mut scores = vec![0.0; shape.levels.len()];
     for (score, work) in Layout::of(shape, policy).works(shape, policy) {
         let (Work::Empty(level) | Work::Unite(level) | Work::Sink(level)) = work;
-        scores[level] = score.max(scores[level]);
+        // An empty shape has no levels, but a level 0 that is to be looked at.
+        if let Some(place) = scores.get_mut(level) {
+            *place = score.max(*place);
+        }
     }
     scores
 }

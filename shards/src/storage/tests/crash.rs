@@ -347,9 +347,10 @@ impl Story {
         self.values += 1;
         let length = match self.dice.below(40) {
             0 => 300_000,
-            1..=2 => 20_000,
-            3..=5 => 5000,
-            6 => 0,
+            1..=3 => 70_000,
+            4..=5 => 20_000,
+            6..=8 => 5000,
+            9 => 0,
             _ => 8 + self.dice.below(100) as usize,
         };
         let mut data = self.values.to_le_bytes().repeat(length / 8 + 1);

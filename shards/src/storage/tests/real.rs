@@ -84,7 +84,8 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
 
             for _ in 0..2 {
                 let (shard, looping, records) = open(&path, sync).await;
-                assert_eq!(records, 2003);
+                // The large value has made the memtable be flushed, some time or other.
+                assert!(records <= 2003);
                 assert_eq!(shard.get("c", b"empty").await.unwrap(), Some(value("")));
                 assert_eq!(shard.get("c", b"large").await.unwrap(), Some(large.clone()));
                 assert_eq!(shard.get("s", &7u32.to_be_bytes()).await.unwrap(), None);
