@@ -27,7 +27,9 @@ use std::{
 
 use amaters_shards::{
     limits::Limits,
-    settings::{Engine, SyncMode, WalSettings},
+    settings::{
+        CompactionSettings, CompactionStrategy, Engine, SyncMode, TreeSettings, WalSettings,
+    },
 };
 
 pub(crate) use self::{
@@ -61,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) engine: Engine,
     /// Memory for entries.
     pub(crate) memtable_bytes_max: u64,
+    /// Tables and blob files.
+    pub(crate) tree: TreeSettings,
     /// Bounds of the serving side.
     pub(crate) limits: Limits,
     /// `network.connection_timeout_secs`.
@@ -95,6 +99,7 @@ impl Config {
             shutdown_timeout: Duration::from_secs(raw.server.shutdown_timeout_secs),
             engine: engine(&raw.storage, &data_dir),
             memtable_bytes_max: raw.storage.memtable_size_mb * MIB,
+            tree: tree(&raw.storage, &data_dir),
             limits: limits(&raw),
             connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
@@ -132,6 +137,23 @@ fn engine(storage: &raw::Storage, data_dir: &Path) -> Engine {
                 raw::SyncMode::None => SyncMode::None,
             },
         }),
+    }
+}
+
+fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
+    TreeSettings {
+        dir: data_dir.to_owned(),
+        blob_bytes_min: storage.blob.threshold_bytes,
+        cache_bytes_max: storage.block_cache_size_mb * MIB,
+        compaction: CompactionSettings {
+            strategy: match storage.compaction.strategy {
+                raw::Strategy::Leveled => CompactionStrategy::Leveled,
+                raw::Strategy::Tiered => CompactionStrategy::Tiered,
+                raw::Strategy::Universal => CompactionStrategy::Universal,
+            },
+            levels: storage.compaction.num_levels,
+            multiplier: storage.compaction.level_multiplier,
+        },
     }
 }
 

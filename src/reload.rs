@@ -54,6 +54,11 @@ impl Control<'_> {
             "server.max_connections" => {
                 self.reactors.set_connections_max(new.limits.connections_max);
             }
+            "storage.compaction.strategy"
+            | "storage.compaction.num_levels"
+            | "storage.compaction.level_multiplier" => {
+                self.reactors.set_compaction(new.tree.compaction);
+            }
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }
         self.running.written.adopt(path, &new.written);

@@ -93,6 +93,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         directory_id: directory.superblock().directory_id,
         engine: config.engine.clone(),
         memtable_bytes_max: config.memtable_bytes_max,
+        tree: config.tree.clone(),
         limits: config.limits.clone(),
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,

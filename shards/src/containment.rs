@@ -5,6 +5,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +26,7 @@ use crate::{
     limits::Limits,
     partition::Partition,
     router::operation::Operation,
-    settings::{Engine, Settings},
+    settings::{CompactionSettings, Engine, Settings, TreeSettings},
     turn::give_way,
 };
 
@@ -76,6 +77,12 @@ fn reactors() -> Reactors {
         directory_id: 1,
         engine: Engine::Memory,
         memtable_bytes_max: 16 << 20,
+        tree: TreeSettings {
+            dir: PathBuf::new(),
+            blob_bytes_min: usize::MAX,
+            cache_bytes_max: 0,
+            compaction: CompactionSettings::default(),
+        },
         limits: Limits::default(),
         connection_timeout: PATIENCE,
         keepalive_interval: PATIENCE,

@@ -21,9 +21,9 @@ use crate::{
     net::{listener, registry::Order},
     pulse::Beat,
     router::{Letter, Router},
-    settings::{Engine, Settings},
+    settings::{CompactionSettings, Engine, Settings},
     storage::{
-        EngineOptions, Options, Recovery, Shard, StorageError,
+        EngineOptions, Options, Recovery, Shard, StorageError, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -55,6 +55,8 @@ pub enum Command {
     Listen,
     /// Accept no more, say goodbye to clients, finish what is under way.
     Drain,
+    /// Merge tables in this way from now on.
+    Compaction(CompactionSettings),
     /// Close everything, sync, end.
     Stop,
 }
@@ -127,20 +129,25 @@ async fn live(seed: Seed) {
 async fn open_shards(index: usize, settings: &Settings) -> Result<Vec<Shard>, StorageError> {
     let shards = settings.partition.shards();
     let memtable_bytes_max = settings.memtable_bytes_max / u64::from(shards);
+    let workshop = Workshop::thread(Some(settings.cpus[index])).map_err(StorageError::from)?;
     let mut open = Vec::new();
     for number in (index as u32..shards).step_by(settings.cpus.len()) {
         let engine = match &settings.engine {
             Engine::Memory => EngineOptions::Memory,
             Engine::Lsm(wal) => EngineOptions::Lsm {
-                dir: wal.dir.join(format!("shard-{number:04}")),
+                log_dir: wal.dir.join(format!("shard-{number:04}")),
+                data_dir: settings.tree.dir.join(format!("shard-{number:04}")),
                 segment_bytes: wal.segment_bytes,
                 sync: wal.sync,
+                blob_bytes_min: settings.tree.blob_bytes_min,
+                cache_bytes_max: settings.tree.cache_bytes_max / u64::from(shards),
+                compaction: settings.tree.compaction,
             },
         };
         let directory_id = settings.directory_id;
         let options = Options { shard: number, directory_id, memtable_bytes_max, engine };
         let (disk, clock) = (Rc::new(GlommioDisk), Rc::new(GlommioClock::default()));
-        let (shard, recovery) = Shard::open(disk, clock, options).await?;
+        let (shard, recovery) = Shard::open(disk, clock, workshop.clone(), options).await?;
         announce(number, &recovery);
         open.push(shard);
     }
@@ -217,6 +224,11 @@ async fn govern(
                     accepting.cancel().await;
                 }
                 core.registry.order(Order::Drain);
+            }
+            Command::Compaction(settings) => {
+                for shard in core.router.local_shards() {
+                    shard.set_compaction(&settings);
+                }
             }
             Command::Stop => {
                 if let Some(accepting) = accepting.take() {

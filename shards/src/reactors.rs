@@ -22,7 +22,7 @@ use crate::{
     pulse::{Beat, Pulse},
     reactor::{self, Command, Report, Seed},
     router::panic_text,
-    settings::Settings,
+    settings::{CompactionSettings, Settings},
 };
 
 /// The server cannot start.
@@ -203,6 +203,11 @@ impl Reactors {
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);
+    }
+
+    /// Changes `storage.compaction`; merges that are under way end as they were begun.
+    pub fn set_compaction(&self, settings: CompactionSettings) {
+        self.command(Command::Compaction(settings));
     }
 
     /// Stops accepting and tells clients to go elsewhere; returns at once.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub engine: Engine,
     /// Memory for entries, summed over all shards.
     pub memtable_bytes_max: u64,
+    /// Tables and blob files.
+    pub tree: TreeSettings,
     /// The bounds of the serving side.
     pub limits: Limits,
     /// A handshake, a half-sent request or an answer that nobody reads may take this long.
@@ -47,6 +49,47 @@ pub struct WalSettings {
     pub segment_bytes: u64,
     /// What an answer promises.
     pub sync: SyncMode,
+}
+
+/// `storage`, as far as it is about tables and blob files. Without meaning for [`Engine::Memory`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeSettings {
+    /// Absolute folder that holds one folder for each shard.
+    pub dir: PathBuf,
+    /// Values of this length or more lie in blob files.
+    pub blob_bytes_min: usize,
+    /// Memory for blocks and large values that were read or written lately, summed over all shards.
+    pub cache_bytes_max: u64,
+    /// How tables are merged.
+    pub compaction: CompactionSettings,
+}
+
+/// `storage.compaction`. It may change while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactionSettings {
+    /// What is paid with what.
+    pub strategy: CompactionStrategy,
+    /// Levels of the tree.
+    pub levels: usize,
+    /// How many times larger each level is than the one above, or how many runs are merged together.
+    pub multiplier: usize,
+}
+
+/// `storage.compaction.strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompactionStrategy {
+    /// Little space and few files to read, much to rewrite.
+    Leveled,
+    /// Little to rewrite, much space.
+    Tiered,
+    /// In between, with large merges.
+    Universal,
+}
+
+impl Default for CompactionSettings {
+    fn default() -> Self {
+        Self { strategy: CompactionStrategy::Leveled, levels: 7, multiplier: 10 }
+    }
 }
 
 /// What must have happened to a write before it is answered.

@@ -213,8 +213,8 @@ const FILE: &str = "logging.file_enabled";
 const METRICS: &str = "metrics.enabled";
 const AUTH: &str = "auth.enabled";
 
-const NO_COMPACTION: &str = "this version flushes and compacts nothing";
-const NO_CACHE: &str = "this version reads no blocks, so it caches none";
+const ONE_MERGE: &str =
+    "this version merges on one thread for each reactor, one merge for each shard";
 
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
 const METHODS: &[&str] = &["mtls", "jwt", "api_key"];
@@ -242,9 +242,11 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("storage.engine", Kind::Choice(&["lsm", "memory"]), r#""lsm""#,
         "lsm keeps entries on disk; memory keeps nothing beyond the process."),
     Key::new("storage.memtable_size_mb", Kind::Integer(1..=1_048_576), "64",
-        "Memory for entries, summed over all shards, in MiB."),
+        "Memory for entries that are not yet in tables, summed over all shards, in MiB."),
     Key::new("storage.block_cache_size_mb", Kind::Integer(0..=1_048_576), "256",
-        "Memory for blocks read from disk, in MiB.").idle(NO_CACHE),
+        "Memory for blocks and large values that were read or written lately, summed over all shards, in MiB."),
+    Key::new("storage.blob.threshold_bytes", Kind::Integer(256..=1_073_741_824), "4096",
+        "Values of this length or more are written once, to blob files beside the tables."),
     Key::new("storage.wal.enabled", Kind::Flag, "true",
         "The write-ahead log; the lsm engine does not run without it."),
     Key::new("storage.wal.dir", Kind::Path, r#""wal""#,
@@ -256,13 +258,13 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("storage.wal.sync_interval_ms", Kind::Integer(1..=60_000), "200",
         "The interval of sync_mode = \"interval\": at most this much is lost in a power cut."),
     Key::new("storage.compaction.strategy", Kind::Choice(&["leveled", "tiered", "universal"]), r#""leveled""#,
-        "How files are merged.").idle(NO_COMPACTION),
+        "How tables are merged: leveled costs writes, tiered space, universal is in between.").live(),
     Key::new("storage.compaction.num_levels", Kind::Integer(2..=16), "7",
-        "Levels of the tree.").idle(NO_COMPACTION),
+        "Levels of the tree.").live(),
     Key::new("storage.compaction.level_multiplier", Kind::Integer(2..=100), "10",
-        "How many times larger each level is than the one above.").idle(NO_COMPACTION),
+        "How many times larger each level is than the one above, or how many runs are merged together.").live(),
     Key::new("storage.compaction.max_concurrent", Kind::Integer(1..=256), "4",
-        "Merges that run at once.").idle(NO_COMPACTION),
+        "Merges that run at once.").idle(ONE_MERGE),
 
     Key::new("network.tls_enabled", Kind::Flag, "false",
         "Serve over TLS; not in this version, which refuses true."),

@@ -41,7 +41,10 @@ pub(crate) enum CoresWish {
 pub(crate) struct Storage {
     pub(crate) engine: Engine,
     pub(crate) memtable_size_mb: u64,
+    pub(crate) block_cache_size_mb: u64,
+    pub(crate) blob: Blob,
     pub(crate) wal: Wal,
+    pub(crate) compaction: Compaction,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -49,6 +52,26 @@ pub(crate) struct Storage {
 pub(crate) enum Engine {
     Lsm,
     Memory,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Blob {
+    pub(crate) threshold_bytes: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Compaction {
+    pub(crate) strategy: Strategy,
+    pub(crate) num_levels: usize,
+    pub(crate) level_multiplier: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Strategy {
+    Leveled,
+    Tiered,
+    Universal,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -28,6 +28,9 @@ fn with_nothing_written_the_defaults_hold() {
     assert_eq!(wal.dir, config.data_dir.join("wal"));
     assert_eq!(wal.sync, SyncMode::Interval(Duration::from_millis(200)));
     assert_eq!(wal.segment_bytes, 64 * MIB);
+    assert_eq!(config.tree.dir, config.data_dir);
+    assert_eq!((config.tree.blob_bytes_min, config.tree.cache_bytes_max), (4096, 256 * MIB));
+    assert_eq!(config.tree.compaction, CompactionSettings::default());
 }
 
 #[test]
@@ -136,16 +139,14 @@ fn switches_that_are_off_are_no_reason_to_refuse() {
 #[test]
 fn written_keys_without_effect_are_told() {
     let config = load(
-        "[storage]\nblock_cache_size_mb = 1\n[storage.compaction]\nnum_levels = 3\n\
+        "[storage.compaction]\nmax_concurrent = 3\n\
          strategy = \"tiered\"\n[authz]\ndefault_role = \"reader\"\n",
     );
     assert_eq!(
         config.unwrap().notices,
         [
-            "configured without effect, because this version reads no blocks, so it caches none: \
-             storage.block_cache_size_mb",
-            "configured without effect, because this version flushes and compacts nothing: \
-             storage.compaction.strategy, storage.compaction.num_levels",
+            "configured without effect, because this version merges on one thread for each \
+             reactor, one merge for each shard: storage.compaction.max_concurrent",
             "configured without effect, because auth.enabled is false: authz.default_role",
         ]
     );

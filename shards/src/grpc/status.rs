@@ -117,8 +117,8 @@ fn storage_code(error: &StorageError) -> ErrorCode {
         StorageError::TooLarge { .. } => ErrorCode::ErrorValidationSizeExceeded,
         StorageError::Closed { .. } => ErrorCode::ErrorServerShuttingDown,
         StorageError::Poisoned { .. } | StorageError::Io { .. } => ErrorCode::ErrorStorageIo,
-        // It never leaves the storage.
-        StorageError::OnDisk => ErrorCode::ErrorServerInternal,
+        // The latter never leaves the storage.
+        StorageError::Background { .. } | StorageError::OnDisk => ErrorCode::ErrorServerInternal,
     }
 }
 

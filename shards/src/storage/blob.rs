@@ -25,8 +25,8 @@ use super::{disk::BLOCK_BYTES, header};
 
 const MAGIC: [u8; 8] = *b"AMATBLB\0";
 const VERSION: u32 = 1;
-/// A group that would make a file longer than this begins the next one.
-pub(super) const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// A group that would make a file longer than this begins the next one. Tests are to see many files.
+pub(super) const FILE_BYTES_MAX: u64 = if cfg!(test) { 64 * 1024 } else { 256 * 1024 * 1024 };
 
 const ADVICE: &str = "Restore the data directory from a backup; other entries are not affected";
 

@@ -1,55 +1,80 @@
 //! The commit loop: takes a group, logs it, makes it durable as far as the sync mode says, then visible, then tells.
 //!
 //! ```text
-//!          ┌────────────────────────────────── next group, if one has gathered ◄─────────┐
-//!          ▼                                                                             │
-//! wait ─► append ─► (always) sync ─► settle: visible ─► tickets ─► (interval) sync if due ─┘
-//!  ▲                                                                                     │
-//!  └── nothing queued ◄──────────────────────────────────────────────────────────────────┘
+//!          ┌─────────────────────────────── next group, if one has gathered ◄────────────────┐
+//!          ▼                                                                                 │
+//! wait ─► write log and blobs ─► (always) sync ─► settle: visible ─► tickets ─► freeze if due ─► (interval) sync if due
+//!  ▲                                                                                         │
+//!  └── nothing queued, or memory waits for its flush ◄───────────────────────────────────────┘
 //! ```
 //!
-//! One group is in flight, and there is no timer before it: while one is written, the next gathers. The loop owns the log;
-//! the state is borrowed only between waits.
+//! One group is in flight, and there is no timer before it: while one is written, the next gathers. The loop owns the log
+//! and the active blob file; the state is borrowed only between waits.
 
 use std::{pin::pin, time::Duration};
 
-use futures_util::future::select;
+use futures_util::future::{join, select};
 
 use super::{
-    StorageError,
+    StorageError, blob,
+    bugs::{Bug, is_planted},
+    compaction::Grade,
+    entry::Sequence,
     group::Group,
     log::{AppendError, Log},
     shard::Inner,
+    store::Store,
     ticket::Ticket,
 };
 use crate::settings::SyncMode;
 
+/// Frozen memtables that may wait for their flush; commits wait for room beyond.
+const FROZEN_MAX: usize = 2;
+/// A memtable is frozen when the log behind it is so many segments long: a start reads no more than about that.
+const SEGMENTS_PER_MEMTABLE: u64 = 4;
+/// The same for the blob files behind it: garbage in them is found when references get into tables.
+const BLOB_BYTES_PER_MEMTABLE: u64 = 4 * blob::FILE_BYTES_MAX;
+
 /// Runs until the shard is closed. A second call waits for the first.
 pub(super) async fn run(inner: &Inner) {
     let log = inner.log.take();
-    let Some(log) = log else {
+    let (Some(log), Some(store)) = (log, &inner.store) else {
         // It ends well or by an error that the tickets have told.
         let _ = Ticket::new(&inner.stopped).await;
         return;
     };
     let _guard = Guard(inner);
-    Loop { inner, log, dirty_since: None }.run().await;
+    let logged = log.bytes();
+    Loop { inner, store, log, blobs: None, dirty_since: None, logged, blob_bytes: 0 }.run().await;
 }
 
 struct Loop<'a> {
     inner: &'a Inner,
+    store: &'a Store,
     log: Log,
+    blobs: Option<blob::Writer>,
     /// When the oldest group was logged that is not synced yet.
     dirty_since: Option<Duration>,
+    /// Bytes behind the active memtable, in the log and in blob files.
+    logged: u64,
+    blob_bytes: u64,
 }
 
 impl Loop<'_> {
     async fn run(mut self) {
         loop {
-            let group = self.inner.state.borrow_mut().take();
+            let group = if self.has_room() { self.inner.state.borrow_mut().take() } else { None };
+            let taken = group.is_some();
             if let Some(group) = group {
                 self.commit(group).await;
+                self.slow_down().await;
             }
+            if self.is_freeze_due()
+                && let Err(error) = self.freeze().await
+            {
+                self.poison(&error);
+            }
+            self.cut().await;
             if self.sync_is_due() {
                 self.sync_or_poison().await;
             }
@@ -57,16 +82,16 @@ impl Loop<'_> {
                 let state = self.inner.state.borrow();
                 (state.has_queued(), state.is_closing())
             };
-            if queued {
+            if queued && (taken || self.has_room()) {
                 continue;
             }
-            if closing {
+            if closing && !queued {
                 break;
             }
             self.wait().await;
         }
         if !self.is_poisoned()
-            && let Err(error) = self.log.seal().await
+            && let Err(error) = self.seal().await
         {
             self.poison(&error);
         }
@@ -74,25 +99,52 @@ impl Loop<'_> {
         self.log.close().await;
     }
 
+    /// Whether a group may be taken. Those that wait for nothing are refused here.
+    fn has_room(&self) -> bool {
+        let (waits, refusal) = {
+            let state = self.inner.state.borrow();
+            let open = !state.is_closing();
+            let for_flush = open && state.memtable.frozen_count() >= FROZEN_MAX;
+            let for_merge = open && self.grade() == Grade::Stop;
+            let flush_failed = state.flush_failed.clone().filter(|_| for_flush);
+            let merge_failed = state.merge_failed.clone().filter(|_| for_merge);
+            let refusal = state.check_poisoned().err().or(flush_failed).or(merge_failed);
+            (for_flush || for_merge, refusal)
+        };
+        if let Some(refusal) = refusal {
+            self.fail(&refusal);
+        }
+        !waits
+    }
+
+    /// How merging wants groups to be taken.
+    fn grade(&self) -> Grade {
+        self.inner.pressure.get().grade(&self.inner.policy.borrow())
+    }
+
+    /// Lets merging catch up a little.
+    async fn slow_down(&self) {
+        if let Grade::After(delay) = self.grade() {
+            select(self.inner.clock.sleep(delay), Ticket::new(&self.inner.ending)).await;
+        }
+    }
+
     /// One group, from the queue to its tickets.
-    async fn commit(&mut self, group: Group) {
-        let appended = {
-            let inner = self.inner;
-            self.log
-                .append(group.bytes, |records| group.write(&inner.state.borrow().memtable, records))
-                .await
-        };
-        let durable = match (appended, self.inner.sync) {
-            (Ok(()), SyncMode::Always) => self.sync().await.map_err(AppendError::Fatal),
-            (appended, _) => appended,
-        };
+    async fn commit(&mut self, mut group: Group) {
+        let written = self.write(&mut group).await;
         if self.dirty_since.is_none() && self.log.is_dirty() {
             self.dirty_since = Some(self.inner.clock.now());
         }
         self.note_log();
-        match durable {
-            Ok(()) => {
-                let outcome = self.inner.state.borrow_mut().settle(group, 0, |_, _| ());
+        match written {
+            Ok(sequence) => {
+                self.logged += group.bytes;
+                self.blob_bytes += group.blob_bytes;
+                let cache = &self.inner.cache;
+                let keep = |blob: super::entry::BlobRef, value: super::Value| {
+                    cache.insert(blob.file, blob.offset, value.data);
+                };
+                let outcome = self.inner.state.borrow_mut().settle(group, sequence, keep);
                 outcome.settle(Ok(()));
             }
             Err(AppendError::NoSpace(error)) => self.fail(&error),
@@ -100,9 +152,118 @@ impl Loop<'_> {
         }
     }
 
+    /// Writes a group, as durable as the mode says, and tells the sequence of its first record.
+    async fn write(&mut self, group: &mut Group) -> Result<Sequence, AppendError> {
+        if self.log.begins_segment(group.bytes) && self.log.is_dirty() {
+            // A sealed segment vouches for its records, and so for their values.
+            self.sync().await.map_err(AppendError::Fatal)?;
+        }
+        let sequence = self.log.sequence();
+        let state = &self.inner.state;
+        if group.blob_bytes == 0 {
+            let append = self.log.append(group.bytes, |records| {
+                group.write(&state.borrow().memtable, records);
+            });
+            append.await?;
+        } else {
+            self.make_blob_file(group.blob_bytes).await?;
+            let Some(blobs) = &mut self.blobs else { return Ok(sequence) };
+            let end = group.place(&state.borrow().memtable, blobs.placing(), sequence);
+            blobs.reserve(end).await.map_err(AppendError::from_reserve)?;
+            let values = blobs.fill(group.spots(&state.borrow().memtable, sequence), end);
+            let append = self.log.append(group.bytes, |records| {
+                group.write(&state.borrow().memtable, records);
+            });
+            let (written, appended) = join(blobs.write(values), append).await;
+            written.map_err(AppendError::Fatal)?;
+            // Without its records the group is not part of the file: the next one comes in its place.
+            appended?;
+            blobs.accept(end);
+        }
+        if self.inner.sync == SyncMode::Always {
+            self.sync().await.map_err(AppendError::Fatal)?;
+        }
+        Ok(sequence)
+    }
+
+    /// Makes sure that there is a blob file for so many bytes more.
+    async fn make_blob_file(&mut self, bytes: u64) -> Result<(), AppendError> {
+        if self.blobs.as_ref().is_some_and(|blobs| !blobs.is_full(bytes)) {
+            return Ok(());
+        }
+        if self.log.is_dirty() {
+            self.sync().await.map_err(AppendError::Fatal)?;
+        }
+        let next = self.store.begin_blob_file(self.inner).await?;
+        if let Some(full) = self.blobs.replace(next) {
+            full.finish().await;
+        }
+        Ok(())
+    }
+
+    fn is_freeze_due(&self) -> bool {
+        let segments = SEGMENTS_PER_MEMTABLE * self.inner.segment_bytes;
+        let state = self.inner.state.borrow();
+        let active = state.memtable.active();
+        let is_large = active.bytes >= self.inner.freeze_bytes
+            || self.logged >= segments
+            || self.blob_bytes >= BLOB_BYTES_PER_MEMTABLE
+            || state.freeze_asked;
+        let has_place = state.memtable.frozen_count() < FROZEN_MAX;
+        // Also when nothing is left of what was logged: the log is to be cut.
+        is_large && has_place && state.check_open().is_ok()
+    }
+
+    /// Lets the active memtable be flushed. Its records are durable, and the next ones are in another segment.
+    async fn freeze(&mut self) -> Result<(), StorageError> {
+        if self.log.is_dirty() {
+            self.sync().await?;
+        }
+        match self.log.rotate().await {
+            Ok(()) => {}
+            // It is tried again after the next group.
+            Err(AppendError::NoSpace(_)) => return Ok(()),
+            Err(AppendError::Fatal(error)) => return Err(error),
+        }
+        let mut state = self.inner.state.borrow_mut();
+        state.memtable.freeze(self.log.sequence() - 1);
+        state.freeze_asked = false;
+        drop(state);
+        (self.logged, self.blob_bytes) = (0, 0);
+        self.note_log();
+        self.inner.frozen.raise();
+        Ok(())
+    }
+
+    /// Removes segments whose records are all in tables.
+    async fn cut(&mut self) {
+        let mut flushed = self.inner.state.borrow().flushed;
+        if is_planted(Bug::LogCutEarly) {
+            flushed = self.log.sequence() - 1;
+        }
+        if self.is_poisoned() || !self.log.can_drop_before(flushed + 1) {
+            return;
+        }
+        if let Err(error) = self.log.drop_before(flushed + 1).await {
+            tracing::warn!("shard {}: {error}; tried again later", self.store.shard);
+        }
+        self.note_log();
+    }
+
+    /// Syncs and ends with a mark that vouches for everything before it.
+    async fn seal(&mut self) -> Result<(), StorageError> {
+        if self.log.is_dirty() {
+            self.sync().await?;
+        }
+        if let Some(blobs) = self.blobs.take() {
+            blobs.finish().await;
+        }
+        self.log.seal().await
+    }
+
     /// Nothing more is written: what the disk holds is unknown.
     fn poison(&self, error: &StorageError) {
-        self.inner.state.borrow_mut().poison(error);
+        self.inner.poison(error);
         self.fail(error);
     }
 
@@ -140,8 +301,17 @@ impl Loop<'_> {
         }
     }
 
+    /// Makes everything durable that has been written. The log may vouch for it only after its values are durable too.
     async fn sync(&mut self) -> Result<(), StorageError> {
-        self.log.sync().await?;
+        let dirty =
+            |blobs: &&mut blob::Writer| blobs.is_dirty() && !is_planted(Bug::ValuesNotSynced);
+        match self.blobs.as_mut().filter(dirty) {
+            None => self.log.sync().await?,
+            Some(blobs) => {
+                let (values, records) = join(blobs.sync(), self.log.sync()).await;
+                values.and(records)?;
+            }
+        }
         self.dirty_since = None;
         self.inner.state.borrow_mut().stats.syncs += 1;
         Ok(())

@@ -1,9 +1,10 @@
 //! The edge to the disk: what the engine asks of one, and nothing more.
 //!
-//! Two disks stand behind it: `glommio` is the real one, `sim` is its twin for tests, which crashes, tears and lies on
-//! demand. Contract of both, beyond the words below: positions and lengths of writes are multiples of [`BLOCK_BYTES`];
-//! a future that is dropped before it is ready may or may not have done its work.
+//! Three disks stand behind it: `glommio` is the real one, `blocking` the same for threads that may block, and `sim` their
+//! twin for tests, which crashes, tears and lies on demand. Contract of all, beyond the words below: positions and lengths
+//! of writes are multiples of [`BLOCK_BYTES`]; a future that is dropped before it is ready may or may not have done its work.
 
+pub mod blocking;
 pub mod glommio;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;

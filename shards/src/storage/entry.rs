@@ -196,6 +196,11 @@ pub(super) struct EntryRef<'a> {
 }
 
 impl Change {
+    /// Whether its data lies at this place.
+    pub(super) fn is_at(&self, place: BlobRef) -> bool {
+        matches!(self, Self::Blob(_, blob) if *blob == place)
+    }
+
     pub(super) fn borrowed(&self) -> ChangeRef<'_> {
         match self {
             Self::Tombstone => ChangeRef::Tombstone,

@@ -85,6 +85,12 @@ pub enum StorageError {
         /// What does not fit.
         what: String,
     },
+    /// Work in the background ended without a result. It is tried again.
+    #[error("background work failed: {cause}")]
+    Background {
+        /// What it said last.
+        cause: String,
+    },
     /// Only inside a transaction: what was asked for has to be read from the disk first. The step is run again then.
     #[error("the entry lies on the disk and has to be read first")]
     OnDisk,
@@ -94,6 +100,13 @@ pub enum StorageError {
         /// The shard.
         shard: u32,
     },
+}
+
+impl From<std::io::Error> for StorageError {
+    /// Of a background thread that cannot be started.
+    fn from(error: std::io::Error) -> Self {
+        Self::Background { cause: error.to_string() }
+    }
 }
 
 impl StorageError {

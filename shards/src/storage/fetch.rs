@@ -49,7 +49,7 @@ pub(super) async fn rows(
     }
     let mut found = Rows::default();
     let (mut bytes, mut looked) = (0usize, 0);
-    let mut merge = view.merge(cache, &start, &end)?;
+    let mut merge = view.merge(cache, &start, &end);
     merge.seek(Target::From(&start)).await?;
     while let Some(newest) = merge.next_newest().await? {
         if newest.table_key >= &end[..] {

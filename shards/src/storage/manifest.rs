@@ -16,8 +16,10 @@ mod recover;
 mod tests;
 mod writer;
 
-pub(super) use edit::{Addition, BlobBytes, Edit};
-pub(super) use recover::{Opened, open, read};
+pub(super) use edit::{Addition, BlobBytes, Edit, LEVELS_MAX};
+pub(super) use recover::open;
+#[cfg(test)]
+use recover::{Opened, read};
 pub(super) use writer::Manifest;
 
 use std::{path::PathBuf, rc::Rc};

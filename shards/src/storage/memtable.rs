@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{
+    bugs::{Bug, is_planted},
     entry::{BlobRef, Change, CollectionId, Entry, Sequence},
     key::Key,
     layers::Layers,
@@ -64,6 +65,8 @@ pub(super) struct Frozen {
     /// As in [`Memtable`] when it was frozen; later collections have none.
     tables: Vec<(Arc<str>, Entries)>,
     totals: Totals,
+    /// No record up to this one is in a newer layer.
+    last: Sequence,
 }
 
 /// What a layer holds.
@@ -74,7 +77,7 @@ pub(super) struct Totals {
     /// Entries that are values.
     pub(super) values: u64,
     pub(super) tombstones: u64,
-    /// Bytes of each blob file that are referred to.
+    /// Bytes of each blob file that are referred to; those that were before they were overwritten are here with 0.
     pub(super) blobs: HashMap<u64, u64>,
     /// Of the newest change; 0 if there was none.
     pub(super) sequence: Sequence,
@@ -143,7 +146,7 @@ impl Memtable {
 
     /// Makes a change visible.
     pub(super) fn apply(&mut self, id: TableId, key: Key, entry: Entry) {
-        let below = self.has_tables || !self.frozen.is_empty();
+        let below = (self.has_tables || !self.frozen.is_empty()) && !is_planted(Bug::NoTombstone);
         let entries = &mut self.tables[id.0 as usize].entries;
         self.active.sequence = entry.sequence;
         if entry.change == Change::Tombstone && !below {
@@ -166,12 +169,13 @@ impl Memtable {
         }
     }
 
-    /// Moves what is visible and not yet frozen into a layer of its own. There must be something.
-    pub(super) fn freeze(&mut self) {
+    /// Moves what is visible and not yet frozen into a layer of its own; `last` is the last record of the log so far.
+    pub(super) fn freeze(&mut self, last: Sequence) {
         let tables = self.tables.iter_mut();
         let tables =
             tables.map(|table| (Arc::clone(&table.name), std::mem::take(&mut table.entries)));
-        let frozen = Frozen { tables: tables.collect(), totals: std::mem::take(&mut self.active) };
+        let frozen =
+            Frozen { tables: tables.collect(), totals: std::mem::take(&mut self.active), last };
         self.frozen.push_back(Arc::new(frozen));
     }
 
@@ -180,10 +184,9 @@ impl Memtable {
         self.frozen.front()
     }
 
-    /// Lets go of the oldest layer, which is in a table now.
+    /// Lets go of the oldest layer, which is in a table now, or had nothing in it.
     pub(super) fn flushed(&mut self) {
         self.frozen.pop_front();
-        self.has_tables = true;
     }
 
     pub(super) fn set_has_tables(&mut self, has_tables: bool) {
@@ -202,6 +205,13 @@ impl Memtable {
     /// What each layer holds.
     pub(super) fn totals(&self) -> impl Iterator<Item = &Totals> {
         std::iter::once(&self.active).chain(self.frozen.iter().map(|frozen| &frozen.totals))
+    }
+
+    /// Whether a record in a layer newer than the oldest frozen one refers to a blob file, or did before it was overwritten
+    /// there.
+    pub(super) fn mentions(&self, file: u64) -> bool {
+        let frozen = self.frozen.iter().skip(1).map(|frozen| &frozen.totals);
+        std::iter::once(&self.active).chain(frozen).any(|totals| totals.blobs.contains_key(&file))
     }
 
     /// Memory that all layers count for.
@@ -263,6 +273,11 @@ impl Memtable {
 impl Frozen {
     pub(super) fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// No record up to this one is in a newer layer.
+    pub(super) fn last(&self) -> Sequence {
+        self.last
     }
 
     /// Each collection that has entries, with them.
@@ -375,10 +390,10 @@ mod tests {
         for (sequence, key) in [(1, b"a"), (2, b"b"), (3, b"c")] {
             memtable.apply(id, Key::new(key), entry(sequence, value("old")));
         }
-        memtable.freeze();
+        memtable.freeze(3);
         memtable.apply(id, Key::new(b"a"), entry(4, Change::Tombstone));
         memtable.apply(id, Key::new(b"b"), entry(5, value("new")));
-        memtable.freeze();
+        memtable.freeze(5);
         let late = memtable.intern("d");
         memtable.apply(late, Key::new(b"a"), entry(6, value("other")));
         assert_eq!(memtable.visible(id, b"a"), Some(&Change::Tombstone));
@@ -387,6 +402,7 @@ mod tests {
         assert_eq!(memtable.visible(late, b"b"), None);
         assert_eq!(memtable.frozen_count(), 2);
         memtable.flushed();
+        memtable.set_has_tables(true);
         assert_eq!(memtable.visible(id, b"c"), None, "it is in a table now");
         memtable.apply(id, Key::new(b"c"), entry(7, Change::Tombstone));
         assert_eq!(

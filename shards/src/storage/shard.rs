@@ -1,32 +1,46 @@
 //! The face of the engine: one shard, used by one task queue of one core. Cloning shares it.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
+
+use futures_util::future::{join, join3, select};
 
 use super::{
     StorageError,
     answer::Answer,
     cache::Cache,
     clock::Clock,
-    commit,
+    collect, commit,
+    compaction::{Policy, Pressure, Strategy},
     disk::Disk,
-    entry::{Change, Entry, Probe},
+    entry::{Change, Probe},
     fetch::{Fetched, Miss},
+    flush,
     key::Key,
     layers::Layers,
-    log::{self, Log, LogOptions},
-    memtable::{Memtable, bounds},
+    log::Log,
+    memtable::bounds,
+    merges,
     page::{Page, PageLimit, gather},
+    recovery::{Places, recover},
     scan,
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Recovery, Stats},
+    store::Store,
     ticket::{Outcome, Ticket},
     transaction::{self, Transaction},
     value::Value,
     view::{Progress, Search, View},
-    wal::{self, Operation, Operations},
+    wal::Operation,
+    workshop::Workshop,
 };
-use crate::settings::SyncMode;
+use crate::settings::{CompactionSettings, CompactionStrategy, SyncMode};
 
 /// What a shard is made with.
 #[derive(Clone, Debug)]
@@ -46,16 +60,27 @@ pub struct Options {
 pub enum EngineOptions {
     /// Nothing outlives the process.
     Memory,
-    /// In memory, with a log.
+    /// In a tree of files, with a log.
     Lsm {
-        /// Absolute folder of this shard alone.
-        dir: PathBuf,
+        /// Absolute folder of this shard's log alone.
+        log_dir: PathBuf,
+        /// Absolute folder of this shard's tables and blob files alone.
+        data_dir: PathBuf,
         /// Bytes after which a new segment of the log is begun.
         segment_bytes: u64,
         /// What an answer promises.
         sync: SyncMode,
+        /// Values of this length or more go into blob files.
+        blob_bytes_min: usize,
+        /// Memory for blocks and large values that were read or written lately.
+        cache_bytes_max: u64,
+        /// How tables are merged.
+        compaction: CompactionSettings,
     },
 }
+
+/// Memtables that share the memory for entries: the active one, and those that wait for their flush.
+const MEMTABLES: u64 = 3;
 
 /// One shard. Reads see what is durable, as far as the sync mode says; writes give a [`Ticket`] that tells when they are.
 #[derive(Clone)]
@@ -75,8 +100,24 @@ pub(super) struct Inner {
     pub(super) sync: SyncMode,
     /// Until the commit loop takes it.
     pub(super) log: RefCell<Option<Log>>,
+    /// None: nothing outlives the process.
+    pub(super) store: Option<Store>,
+    pub(super) segment_bytes: u64,
+    /// Memory of the active memtable, at which it is frozen.
+    pub(super) freeze_bytes: u64,
+    pub(super) policy: RefCell<Policy>,
+    /// How far merging is behind.
+    pub(super) pressure: Cell<Pressure>,
+    /// Settled when the shard is being closed.
+    pub(super) ending: Rc<Outcome>,
+    /// There may be something to merge.
+    pub(super) merges: Signal,
     /// There is something for the commit loop to do.
     pub(super) work: Signal,
+    /// There is something for the flush loop to do.
+    pub(super) frozen: Signal,
+    /// A version was installed: there may be garbage to find.
+    pub(super) tidy: Signal,
     /// Settled when the commit loop has ended.
     pub(super) stopped: Rc<Outcome>,
 }
@@ -86,43 +127,52 @@ impl Shard {
     pub async fn open(
         disk: Rc<dyn Disk>,
         clock: Rc<dyn Clock>,
+        workshop: Workshop,
         options: Options,
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
-        let has_log = engine != EngineOptions::Memory;
-        let mut state = State::new(shard, memtable_bytes_max, has_log, usize::MAX);
-        let mut recovery = Recovery::default();
-        let (mut log, mut mode) = (None, SyncMode::None);
-        if let EngineOptions::Lsm { dir, segment_bytes, sync } = engine {
-            let format = &wal::FORMAT;
-            let options = LogOptions { format, disk, dir, directory_id, shard, segment_bytes };
-            let memtable = &mut state.memtable;
-            let mut operations = Operations(|collection: &str, key: &[u8], change| {
-                apply(memtable, collection, key, change);
-            });
-            let numbers = log::numbers(&options).await?;
-            let found = log::read(&options, &numbers, 1, &mut operations).await?;
-            recovery = Recovery {
-                records: found.records,
-                bytes: found.bytes,
-                truncated_bytes: found.truncated_bytes,
-                segments: 0,
-            };
-            let ready = found.resume(options).await?;
-            state.stats.log_bytes = ready.bytes();
-            state.stats.segments = ready.segments();
-            recovery.segments = ready.segments();
-            (log, mode) = (Some(ready), sync);
-        }
-        let inner = Inner {
-            state: RefCell::new(state),
+        let mut inner = Inner {
+            state: RefCell::new(State::new(shard, memtable_bytes_max, false, usize::MAX)),
             cache: Rc::new(Cache::new(0)),
             clock,
-            sync: mode,
-            log: RefCell::new(log),
+            sync: SyncMode::None,
+            log: RefCell::new(None),
+            store: None,
+            segment_bytes: 0,
+            freeze_bytes: memtable_bytes_max / MEMTABLES,
+            policy: RefCell::new(policy(&CompactionSettings::default(), 1)),
+            pressure: Cell::default(),
+            ending: Rc::default(),
+            merges: Signal::default(),
             work: Signal::default(),
+            frozen: Signal::default(),
+            tidy: Signal::default(),
             stopped: Rc::default(),
         };
+        let mut recovery = Recovery::default();
+        if let EngineOptions::Lsm {
+            log_dir,
+            data_dir,
+            segment_bytes,
+            sync,
+            blob_bytes_min,
+            cache_bytes_max,
+            compaction,
+        } = engine
+        {
+            let mut state = State::new(shard, memtable_bytes_max, true, blob_bytes_min);
+            let Workshop(background) = workshop;
+            let places =
+                Places { disk, background, log_dir, data_dir, segment_bytes, directory_id, shard };
+            let (store, log, found) = recover(places, &mut state).await?;
+            recovery = found;
+            inner.state = RefCell::new(state);
+            inner.cache = Rc::new(Cache::new(cache_bytes_max));
+            inner.log = RefCell::new(Some(log));
+            inner.store = Some(store);
+            inner.policy = RefCell::new(policy(&compaction, inner.freeze_bytes));
+            (inner.sync, inner.segment_bytes) = (sync, segment_bytes);
+        }
         Ok((Self(Rc::new(inner)), recovery))
     }
 
@@ -293,26 +343,49 @@ impl Shard {
         Ok((true, ticket))
     }
 
-    /// The commit loop. The host runs it once, beside everything else; it ends after [`Shard::close`].
+    /// Commits, flushes and tidies up. The host runs it once, beside everything else; it ends after [`Shard::close`].
     pub async fn run(&self) {
-        commit::run(&self.0).await;
+        let care = async {
+            if let Some(store) = &self.0.store {
+                let (flushes, merges) = (flush::run(&self.0, store), merges::run(&self.0, store));
+                join3(flushes, merges, collect::run(self, &self.0)).await;
+            }
+        };
+        join(commit::run(&self.0), care).await;
     }
 
-    /// Refuses writes from now on, waits until all staged ones are durable in every sync mode, and ends the commit loop.
+    /// Merges tables in this way from now on.
+    pub fn set_compaction(&self, settings: &CompactionSettings) {
+        *self.0.policy.borrow_mut() = policy(settings, self.0.freeze_bytes);
+        self.0.merges.raise();
+    }
+
+    /// Refuses writes from now on, waits until all staged ones are durable in every sync mode, and ends [`Shard::run`].
     pub async fn close(&self) {
         self.0.state.borrow_mut().close();
-        self.0.work.raise();
+        self.0.ending.settle(Ok(()));
+        self.0.raise_all();
         if !self.0.state.borrow().has_log() {
             self.0.stopped.settle(Ok(()));
         }
         // Where nobody runs the commit loop, this does; otherwise it waits for the one that runs.
         commit::run(&self.0).await;
+        if let Some(store) = &self.0.store {
+            let (view, _) = self.0.view();
+            store.close(&view).await;
+        }
     }
 
     /// Figures at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.state.borrow().snapshot()
+        let cache = self.0.cache.stats();
+        Stats {
+            cache_hits: cache.hits,
+            cache_misses: cache.misses,
+            cache_bytes: cache.bytes,
+            ..self.0.state.borrow().snapshot()
+        }
     }
 }
 
@@ -322,9 +395,37 @@ impl Inner {
         let state = self.state.borrow();
         (Rc::clone(&state.view), state.flushes)
     }
+
+    /// Writes are refused from now on: what the disk holds is unknown.
+    pub(super) fn poison(&self, error: &StorageError) {
+        self.state.borrow_mut().poison(error);
+        self.raise_all();
+    }
+
+    /// Whether there is nothing left to do beside commits.
+    pub(super) fn has_ended(&self) -> bool {
+        let state = self.state.borrow();
+        state.is_closing() || state.poisoned().is_some()
+    }
+
+    fn raise_all(&self) {
+        for signal in [&self.work, &self.frozen, &self.merges, &self.tidy] {
+            signal.raise();
+        }
+    }
+
+    /// Waits so long, or until the signal is raised.
+    pub(super) async fn pause(&self, signal: &Signal, time: Duration) {
+        select(pin!(signal.wait()), self.clock.sleep(time)).await;
+    }
 }
 
-fn apply(memtable: &mut Memtable, collection: &str, key: &[u8], change: Change) {
-    let id = memtable.intern(collection);
-    memtable.apply(id, Key::new(key), Entry { sequence: 0, change });
+fn policy(settings: &CompactionSettings, flush_bytes: u64) -> Policy {
+    let CompactionSettings { strategy, levels, multiplier } = *settings;
+    let strategy = match strategy {
+        CompactionStrategy::Leveled => Strategy::Leveled,
+        CompactionStrategy::Tiered => Strategy::Tiered,
+        CompactionStrategy::Universal => Strategy::Universal,
+    };
+    Policy::new(strategy, levels, multiplier, flush_bytes)
 }

@@ -8,15 +8,20 @@
 //!            Full, Busy …  │                        │ failed:  the same, and the shard is poisoned
 //! ```
 
-use std::{collections::VecDeque, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
 
 use super::{
     StorageError,
+    bugs::{Bug, is_planted},
     entry::{BlobRef, Change, Entry, Sequence},
     group::Group,
     key::Key,
     log::PAYLOAD_BYTES_MAX,
-    memtable::{Memtable, collection_bytes, entry_bytes},
+    memtable::{Frozen, Memtable, collection_bytes, entry_bytes},
     stats::Stats,
     ticket::{Outcome, Ticket},
     value::Value,
@@ -37,6 +42,20 @@ pub(super) struct State {
     pub(super) view: Rc<View>,
     /// Flushes that have been installed since the start: each moves entries from memory to tables.
     pub(super) flushes: u64,
+    /// Why the last flush failed, if it did.
+    pub(super) flush_failed: Option<StorageError>,
+    /// Why the last merge failed, if it did.
+    pub(super) merge_failed: Option<StorageError>,
+    /// The active memtable shall be frozen however small it is.
+    pub(super) freeze_asked: bool,
+    /// The blob file that is written to.
+    pub(super) blob_active: Option<u64>,
+    /// All records up to this one are in tables.
+    pub(super) flushed: Sequence,
+    /// Blob files to which nothing newest refers once all records up to this one are in tables.
+    pub(super) collected: BTreeMap<u64, Sequence>,
+    /// Blob files in which something could not be read.
+    pub(super) uncollectable: BTreeSet<u64>,
     shard: u32,
     memtable_bytes_max: u64,
     has_log: bool,
@@ -66,6 +85,13 @@ impl State {
             stats: Stats::default(),
             view: Rc::default(),
             flushes: 0,
+            flush_failed: None,
+            merge_failed: None,
+            freeze_asked: false,
+            blob_active: None,
+            flushed: 0,
+            collected: BTreeMap::new(),
+            uncollectable: BTreeSet::new(),
             shard,
             memtable_bytes_max,
             has_log,
@@ -84,11 +110,19 @@ impl State {
         self.has_log
     }
 
+    /// Whether what the disk holds is known.
+    pub(super) fn check_poisoned(&self) -> Result<(), StorageError> {
+        match &self.poisoned {
+            Some(cause) => {
+                Err(StorageError::Poisoned { shard: self.shard, cause: Arc::clone(cause) })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether writes are taken at all.
     pub(super) fn check_open(&self) -> Result<(), StorageError> {
-        if let Some(cause) = &self.poisoned {
-            return Err(StorageError::Poisoned { shard: self.shard, cause: Arc::clone(cause) });
-        }
+        self.check_poisoned()?;
         if self.closing {
             return Err(StorageError::Closed { shard: self.shard });
         }
@@ -106,6 +140,10 @@ impl State {
         value: &Change,
         growth: i64,
     ) -> Result<i64, StorageError> {
+        if self.has_log {
+            // Memory is made room in by flushing it.
+            return Ok(0);
+        }
         let id = self.memtable.id(collection);
         let before = id.and_then(|id| self.memtable.latest(id, key));
         let before = before.filter(|before| **before != Change::Tombstone);
@@ -114,7 +152,7 @@ impl State {
         if id.is_none() {
             more += collection_bytes(collection) as i64;
         }
-        let used = (self.memtable.bytes() + self.staged_bytes) as i64 + growth;
+        let used = self.memtable.bytes() as i64 + growth;
         if more > 0 && used + more > self.memtable_bytes_max as i64 {
             return Err(StorageError::Full {
                 used: used.max(0) as u64,
@@ -150,6 +188,29 @@ impl State {
         group.end_record(operation_bytes);
         self.staged_bytes += group.bytes + group.blob_bytes - bytes_before;
         Ticket::new(&group.outcome)
+    }
+
+    /// The oldest frozen layer is in a table, or had nothing in it.
+    pub(super) fn flushed(&mut self, layer: &Frozen) {
+        self.flushed = layer.last();
+        self.flushes += u64::from(!is_planted(Bug::FlushNotTold));
+        self.memtable.flushed();
+        self.stats.flushes += 1;
+        let version = Rc::clone(&self.view.version);
+        self.collected.retain(|file, _| version.blobs().contains_key(file));
+        self.memtable.set_has_tables(self.view.has_tables());
+        for (name, _) in layer.collections() {
+            if let Some(number) = version.collections().id(name) {
+                self.memtable.set_number(name, number);
+            }
+        }
+    }
+
+    /// Tables of so many bytes have been merged, or moved.
+    pub(super) fn merged(&mut self, bytes: u64) {
+        self.memtable.set_has_tables(self.view.has_tables());
+        self.stats.merges += 1;
+        self.stats.merged_bytes += bytes;
     }
 
     /// For a decision that may rest on anything staged so far.
@@ -221,11 +282,25 @@ impl State {
         self.closing
     }
 
+    /// Values less tombstones, over all layers and tables: exact where nothing has been overwritten.
+    fn entries(&self) -> u64 {
+        let tables = self.view.version.tables().map(|table| &table.meta);
+        let tables = tables.map(|meta| (meta.entries - meta.tombstones, meta.tombstones));
+        let layers = self.memtable.totals().map(|totals| (totals.values, totals.tombstones));
+        let (values, tombstones) =
+            layers.chain(tables).fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+        u64::saturating_sub(values, tombstones)
+    }
+
     pub(super) fn snapshot(&self) -> Stats {
         Stats {
-            entries: self.memtable.totals().map(|totals| totals.values).sum(),
+            entries: self.entries(),
             memtable_bytes: self.memtable.bytes(),
             staged_bytes: self.staged_bytes,
+            tables: self.view.version.tables().count() as u64,
+            table_bytes: self.view.version.tables().map(|table| table.meta.bytes).sum(),
+            table_memory_bytes: self.view.table_memory_bytes(),
+            blob_files: self.view.blobs.len() as u64,
             poisoned: self.poisoned.as_deref().map(str::to_owned),
             ..self.stats.clone()
         }

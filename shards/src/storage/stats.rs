@@ -16,9 +16,9 @@ pub struct Recovery {
 /// The state of a shard at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Visible entries of all collections.
+    /// Entries of all collections, about: what has been overwritten counts until it is merged away.
     pub entries: u64,
-    /// Memory that they count for.
+    /// Memory that those count for which are not in tables yet.
     pub memtable_bytes: u64,
     /// Bytes that wait for the log.
     pub staged_bytes: u64,
@@ -30,6 +30,26 @@ pub struct Stats {
     pub groups: u64,
     /// Syncs of the log since the start.
     pub syncs: u64,
+    /// Tables.
+    pub tables: u64,
+    /// Bytes of them.
+    pub table_bytes: u64,
+    /// Files of large values.
+    pub blob_files: u64,
+    /// Memtables flushed since the start.
+    pub flushes: u64,
+    /// Merges of tables since the start, moves included.
+    pub merges: u64,
+    /// Bytes of tables that they took in.
+    pub merged_bytes: u64,
+    /// Memory of filters and indexes of tables.
+    pub table_memory_bytes: u64,
+    /// Blocks and large values that were cached when they were asked for, since the start.
+    pub cache_hits: u64,
+    /// Those that were not.
+    pub cache_misses: u64,
+    /// Memory that they take.
+    pub cache_bytes: u64,
     /// Why writes are refused, if they are.
     pub poisoned: Option<String>,
 }

@@ -29,7 +29,9 @@ mod window;
 pub(super) use builder::{Builder, BuilderOptions};
 pub(super) use cursor::Cursor;
 pub(super) use footer::Span;
-pub(super) use properties::{BlobUse, TableMeta};
+#[cfg(test)]
+pub(super) use properties::BlobUse;
+pub(super) use properties::TableMeta;
 pub(super) use reader::{Lookup, Table};
 pub(super) use run::Run;
 pub(super) use window::Direction;

@@ -5,6 +5,8 @@ mod crash;
 mod damage;
 mod faults;
 pub(super) mod machine;
+mod planted;
 mod real;
 mod sharing;
 mod tables;
+mod tree;

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use super::{
     StorageError,
     cache::Cache,
+    collect::Rewrite,
     entry::{BlobRef, Change, Probe},
     fetch::{Fetched, Miss},
     key::Key,
     layers::Layers,
-    memtable::{bounds, entry_bytes},
+    memtable::{TableId, bounds, entry_bytes},
     page::{Draft, Page, PageLimit, gather},
     state::{self, State, check_names, check_record},
     value::Value,
@@ -159,6 +160,30 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// Writes a large value again, to the active blob file, if `blob` is its place and nothing newer is on its way.
+    pub(super) fn rewrite(
+        &mut self,
+        collection: &str,
+        key: &[u8],
+        blob: BlobRef,
+    ) -> Result<Rewrite, StorageError> {
+        let state = self.state;
+        let Some(id) = state.memtable.id(collection) else { return Ok(Rewrite::Gone) };
+        let visible = match state.memtable.visible(id, key) {
+            Some(change) => Some(change.clone()),
+            None => self.find_in_tables(id, key)?,
+        };
+        let Some(Change::Blob(meta, _)) = visible.filter(|change| change.is_at(blob)) else {
+            return Ok(Rewrite::Gone);
+        };
+        if state.memtable.is_staged(id, key) {
+            return Ok(Rewrite::Staged);
+        }
+        let data = self.data(blob)?;
+        self.set(collection, key, Value { data, meta })?;
+        Ok(Rewrite::Done)
+    }
+
     /// What it wrote, one change for each key; or what it missed, which counts before all else.
     pub(super) fn into_parts(self) -> (Vec<CollectionWrites>, Vec<Miss>) {
         (self.own, self.misses)
@@ -178,9 +203,15 @@ impl<'a> Transaction<'a> {
         if let Some(change) = state.memtable.latest(id, key) {
             return Ok(Some(change.clone()));
         }
+        self.find_in_tables(id, key)
+    }
+
+    /// The newest change of a key in tables.
+    fn find_in_tables(&mut self, id: TableId, key: &[u8]) -> Result<Option<Change>, StorageError> {
         if let Some(change) = self.fetched.entry(id, key) {
             return Ok(change.clone());
         }
+        let state = self.state;
         let Some(number) = state.memtable.number(id) else { return Ok(None) };
         let mut search = Search::new(Rc::clone(&state.view), Probe::new(number, key));
         match search.look(self.cache)? {

@@ -1,14 +1,11 @@
 //! The files of one version, open for reading, and the search for a key in them.
 //!
-//! ```text
-//! level 0   tables, newest first, may overlap      every table whose range holds the key
-//! level n   tables in key order, disjoint          at most one table
-//! ```
-//!
 //! Always true: of two entries of a key, the one that the search meets first is the newer one. Who holds a view keeps its
 //! files from being closed and removed.
 
 use std::{collections::BTreeMap, rc::Rc};
+
+use bytes::Bytes;
 
 use super::{
     StorageError,
@@ -16,14 +13,16 @@ use super::{
     cache::Cache,
     entry::{BlobRef, Change, Probe},
     merge::{Merge, Source},
-    table::{Cursor, Lookup, Run, Span, Table},
+    table::{Lookup, Run, Span, Table},
     value::{Meta, Value},
+    version::Version,
 };
 
-/// The open files of a version.
+/// A version and its open files.
 #[derive(Clone, Default)]
 pub(super) struct View {
-    pub(super) levels: Vec<Vec<Rc<Table>>>,
+    pub(super) version: Rc<Version>,
+    /// All that the version names.
     pub(super) blobs: BTreeMap<u64, Rc<BlobFile>>,
 }
 
@@ -31,9 +30,8 @@ pub(super) struct View {
 pub(super) struct Search {
     view: Rc<View>,
     probe: Probe,
-    /// The table to look at next.
-    level: usize,
-    index: usize,
+    /// Runs that it is done with, the newest first.
+    runs: usize,
 }
 
 /// How far a search has come.
@@ -46,45 +44,28 @@ pub(super) enum Progress {
 
 impl View {
     pub(super) fn has_tables(&self) -> bool {
-        self.levels.iter().any(|level| !level.is_empty())
+        self.version.runs().next().is_some()
     }
 
-    pub(super) fn tables(&self) -> impl Iterator<Item = &Rc<Table>> {
-        self.levels.iter().flatten()
+    /// Memory of filters and indexes.
+    pub(super) fn table_memory_bytes(&self) -> u64 {
+        let opened = self.version.tables().filter_map(|table| table.opened());
+        opened.map(|table| table.memory_bytes()).sum()
     }
 
     /// All entries of a range of table keys, and perhaps some more.
-    pub(super) fn merge(
-        &self,
-        cache: &Rc<Cache>,
-        from: &[u8],
-        to: &[u8],
-    ) -> Result<Merge, StorageError> {
-        let touches = |table: &&Rc<Table>| {
-            let meta = table.meta();
-            meta.largest[..] >= *from && meta.smallest[..] < *to
-        };
-        let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        for (level, tables) in self.levels.iter().enumerate() {
-            let mut tables = tables.iter().filter(touches).cloned();
-            if level == 0 {
-                for table in tables {
-                    sources.push(Box::new(Cursor::new(table, Some(Rc::clone(cache)))?));
-                }
-            } else if let Some(first) = tables.next() {
-                let tables = std::iter::once(first).chain(tables).collect();
-                sources.push(Box::new(Run::new(tables, Some(Rc::clone(cache)))));
-            }
-        }
-        Ok(Merge::new(sources))
+    pub(super) fn merge(&self, cache: &Rc<Cache>, from: &[u8], to: &[u8]) -> Merge {
+        let runs = self.version.runs().map(|run| run.range(from, Some(to)));
+        let runs = runs.filter(|tables| !tables.is_empty());
+        let sources = runs.map(|tables| {
+            let tables = tables.iter().filter_map(|table| table.opened().cloned()).collect();
+            Box::new(Run::new(tables, Some(Rc::clone(cache)))) as Box<dyn Source>
+        });
+        Merge::new(sources.collect())
     }
 
     /// The data of a large value.
-    pub(super) async fn read(
-        &self,
-        cache: &Cache,
-        blob: BlobRef,
-    ) -> Result<bytes::Bytes, StorageError> {
+    pub(super) async fn read(&self, cache: &Cache, blob: BlobRef) -> Result<Bytes, StorageError> {
         if let Some(data) = cache.get(blob.file, blob.offset) {
             return Ok(data);
         }
@@ -114,16 +95,23 @@ impl View {
 
 impl Search {
     pub(super) fn new(view: Rc<View>, probe: Probe) -> Self {
-        Self { view, probe, level: 0, index: 0 }
+        Self { view, probe, runs: 0 }
+    }
+
+    pub(super) fn view(&self) -> &Rc<View> {
+        &self.view
     }
 
     /// Goes on as far as memory can tell.
     pub(super) fn look(&mut self, cache: &Cache) -> Result<Progress, StorageError> {
-        while let Some(table) = self.next_table() {
+        for run in self.view.version.runs().skip(self.runs) {
+            self.runs += 1;
+            let table = run.find(self.probe.table_key()).and_then(|table| table.opened());
+            let Some(table) = table else { continue };
             match table.get(cache, &self.probe)? {
                 Lookup::Absent => {}
                 Lookup::Found(entry) => return Ok(Progress::Done(Some(entry.change))),
-                Lookup::NeedsBlock(span) => return Ok(Progress::Needs(table, span)),
+                Lookup::NeedsBlock(span) => return Ok(Progress::Needs(Rc::clone(table), span)),
             }
         }
         Ok(Progress::Done(None))
@@ -145,34 +133,5 @@ impl Search {
                 Progress::Needs(next, block) => (table, span) = (next, block),
             }
         }
-    }
-
-    /// The next table whose range holds the key.
-    fn next_table(&mut self) -> Option<Rc<Table>> {
-        let key = self.probe.table_key();
-        let holds = |table: &Rc<Table>| {
-            let meta = table.meta();
-            meta.smallest[..] <= *key && *key <= meta.largest[..]
-        };
-        while let Some(tables) = self.view.levels.get(self.level) {
-            if self.level == 0 {
-                if let Some(found) = tables[self.index..].iter().position(holds) {
-                    self.index += found + 1;
-                    return tables.get(self.index - 1).cloned();
-                }
-                self.level += 1;
-                continue;
-            }
-            self.level += 1;
-            let at = tables.partition_point(|table| table.meta().largest[..] < *key);
-            if let Some(table) = tables.get(at).filter(|table| holds(table)) {
-                return Some(Rc::clone(table));
-            }
-        }
-        None
-    }
-
-    pub(super) fn view(&self) -> &Rc<View> {
-        &self.view
     }
 }

@@ -73,7 +73,22 @@ impl BlobFile {
         size.map_err(|error| StorageError::io("cannot measure", &self.path, error))
     }
 
-    /// Makes what was read durable: it may have been left to the kernel.
+    /// Writes the blocks of a value again, with the same bytes: after a sync that failed, the kernel may show bytes that it
+    /// will never write, and a second sync would say that all is well.
+    pub(in crate::storage) async fn write_again(&self, blob: BlobRef) -> Result<(), StorageError> {
+        let block = BLOCK_BYTES as u64;
+        let start = blob.offset - blob.offset % block;
+        let end = (blob.offset + u64::from(blob.bytes)).next_multiple_of(block);
+        let there = self.read_at(start, (end - start) as usize).await?;
+        let mut buffer = self.file.buffer((end - start) as usize);
+        let (copy, rest) = buffer.split_at_mut(there.len());
+        copy.copy_from_slice(&there);
+        rest.fill(0);
+        let written = self.file.write_at(start, buffer).await;
+        written.map_err(|error| StorageError::io("cannot write again", &self.path, error))
+    }
+
+    /// Makes durable what was written again.
     pub(in crate::storage) async fn sync(&self) -> Result<(), StorageError> {
         let synced = self.file.sync().await;
         synced.map_err(|error| StorageError::io("cannot sync", &self.path, error))

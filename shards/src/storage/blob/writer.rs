@@ -77,11 +77,6 @@ impl Writer {
         self.synced_to < self.tail
     }
 
-    /// Bytes of the header and of all groups.
-    pub(in crate::storage) fn bytes(&self) -> u64 {
-        self.tail
-    }
-
     /// Makes room for a group whose places end at `end`.
     pub(in crate::storage) async fn reserve(&mut self, end: Placing) -> Result<(), StorageError> {
         let end = blocks(end.position);
@@ -89,9 +84,13 @@ impl Writer {
             return Ok(());
         }
         let to = end.next_multiple_of(ROOM_BYTES).min(FILE_BYTES_MAX.max(end));
-        let made = self.file.file.allocate(to).await;
+        let (mut made, mut room_to) = (self.file.file.allocate(to).await, to);
+        if made == Err(DiskError::NoSpace) {
+            // There may be room for this group.
+            (made, room_to) = (self.file.file.allocate(end).await, end);
+        }
         made.map_err(|error| StorageError::io("cannot extend", &self.file.path, error))?;
-        self.room_to = to;
+        self.room_to = room_to;
         Ok(())
     }
 

@@ -43,7 +43,9 @@ impl Disk for GlommioDisk {
             let folder = Directory::open(path).await?;
             let mut names = Vec::new();
             for entry in folder.sync_read_dir()? {
-                names.push(entry.map_err(from_io)?.file_name().to_string_lossy().into_owned());
+                names.push(
+                    entry.map_err(DiskError::from)?.file_name().to_string_lossy().into_owned(),
+                );
             }
             folder.close().await?;
             Ok(names)
@@ -211,10 +213,6 @@ impl<T> From<glommio::GlommioError<T>> for DiskError {
             errno => Self::Failed { errno, message },
         }
     }
-}
-
-fn from_io(error: std::io::Error) -> DiskError {
-    DiskError::Failed { errno: error.raw_os_error(), message: error.to_string() }
 }
 
 fn failed(message: &str) -> DiskError {

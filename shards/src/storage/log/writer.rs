@@ -109,8 +109,7 @@ impl Log {
         bytes: u64,
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
-        let is_fresh = self.segment.tail == HEADER_BYTES;
-        if self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes {
+        if self.begins_segment(bytes) {
             self.begin_segment().await?;
         }
         self.reserve(bytes).await?;
@@ -158,6 +157,12 @@ impl Log {
             synced.map_err(|error| StorageError::io("cannot sync the folder", dir, error))?;
         }
         Ok(())
+    }
+
+    /// Whether [`Log::drop_before`] would find something.
+    pub(in crate::storage) fn can_drop_before(&self, sequence: u64) -> bool {
+        let next = self.sealed.get(1).map_or(self.segment.sequence, |next| next.sequence);
+        !self.sealed.is_empty() && next <= sequence
     }
 
     async fn reserve(&mut self, bytes: u64) -> Result<(), AppendError> {
@@ -223,6 +228,20 @@ impl Log {
     /// Of the next record.
     pub(in crate::storage) fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Whether a group of so many bytes begins a segment.
+    pub(in crate::storage) fn begins_segment(&self, bytes: u64) -> bool {
+        let is_fresh = self.segment.tail == HEADER_BYTES;
+        self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes
+    }
+
+    /// Begins the next segment, unless nothing is in this one.
+    pub(in crate::storage) async fn rotate(&mut self) -> Result<(), AppendError> {
+        if self.segment.tail == HEADER_BYTES && !self.is_full {
+            return Ok(());
+        }
+        self.begin_segment().await
     }
 
     async fn begin_segment(&mut self) -> Result<(), AppendError> {

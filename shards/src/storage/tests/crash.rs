@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::machine::{ALL, INTERVAL, Machine, finish, with_seeds};
 use crate::{
-    settings::SyncMode,
+    settings::{CompactionSettings, CompactionStrategy, SyncMode},
     storage::{
         Meta, StorageError, Ticket, Value,
         disk::sim::{Crash, Dice, Fault},
@@ -81,19 +81,25 @@ impl Model {
     }
 }
 
-fn contents(machine: &Machine) -> Contents {
+/// All that readers see; an error if the disk has failed as planned.
+fn contents(machine: &Machine) -> Result<Contents, StorageError> {
     let shard = machine.shard();
     let mut contents = Contents::new();
     for (index, collection) in COLLECTIONS.iter().enumerate() {
-        let page = finish(shard.scan(collection, b"", None, ALL)).unwrap();
+        let page = finish(shard.scan(collection, b"", None, ALL))?;
         assert!(page.next.is_none());
         contents.extend(page.rows.into_iter().map(|(key, value)| ((index, key.to_vec()), value)));
     }
-    contents
+    Ok(contents)
+}
+
+/// What the disk may say when something was planned for it.
+fn assert_planned(error: &StorageError) {
+    assert!(matches!(error, StorageError::NoSpace { .. } | StorageError::Io { .. }), "{error}");
 }
 
 /// One story: several lives of one disk.
-struct Story {
+pub(super) struct Story {
     machine: Machine,
     dice: Dice,
     model: Model,
@@ -102,38 +108,37 @@ struct Story {
 }
 
 impl Story {
-    fn new(seed: u64, sync: SyncMode) -> Self {
+    pub(super) fn new(seed: u64, sync: SyncMode) -> Self {
         let mut dice = Dice::new(seed ^ 0x5eed);
         let segment_bytes = [8192, 65_536, 1 << 20][dice.below(3) as usize];
-        let machine = Machine::new(seed, sync, segment_bytes);
+        let mut machine = Machine::new(seed, sync, segment_bytes);
+        machine.options.memtable_bytes_max = [3000, 12_000, 1 << 30][dice.below(3) as usize];
+        machine.put_into_blobs([40, 4096, usize::MAX][dice.below(3) as usize]);
         Self { machine, dice, model: Model::at(Contents::new()), sync, values: 0 }
     }
 
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         for _ in 0..6 {
             self.plan_trouble();
-            let started = self.machine.start();
-            let lived = started.is_ok();
-            match started {
-                Ok(_) => {
-                    self.check_recovered();
-                    self.live();
-                }
+            let lived = match self.machine.start() {
+                Ok(_) => self.check_recovered(),
                 Err(error) => {
-                    let planned = self.machine.disk.is_crashed()
-                        || matches!(error, StorageError::NoSpace { .. } | StorageError::Io { .. });
-                    assert!(planned, "{error}");
+                    assert_planned(&error);
+                    false
                 }
+            };
+            if lived {
+                self.live();
             }
             self.end(lived);
         }
         self.machine.start().unwrap();
-        self.check_recovered();
+        assert!(self.check_recovered());
     }
 
     /// A crash or a fault at some call, in recovery or later; or none.
     fn plan_trouble(&mut self) {
-        let reach = [12, 100, 400][self.dice.below(3) as usize];
+        let reach = [20, 200, 1000][self.dice.below(3) as usize];
         let calls = self.dice.below(reach);
         match self.dice.below(8) {
             0..=4 => self.machine.disk.crash_after(calls),
@@ -143,8 +148,15 @@ impl Story {
         }
     }
 
-    fn check_recovered(&mut self) {
-        let found = contents(&self.machine);
+    /// False if the disk failed before all could be read.
+    fn check_recovered(&mut self) -> bool {
+        let found = match contents(&self.machine) {
+            Ok(found) => found,
+            Err(error) => {
+                assert_planned(&error);
+                return false;
+            }
+        };
         let model = &self.model;
         let step =
             (model.floor..model.states.len()).rev().find(|step| model.states[*step] == found);
@@ -157,6 +169,7 @@ impl Story {
             );
         };
         self.model = Model::at(self.model.states[step].clone());
+        true
     }
 
     fn live(&mut self) {
@@ -165,6 +178,10 @@ impl Story {
                 0..=2 => self.set(),
                 3 => self.delete(),
                 4 => self.transact(),
+                5 if self.dice.one_in(4) => {
+                    self.change_compaction();
+                    true
+                }
                 5 => {
                     let time = INTERVAL / 3;
                     self.machine.clock.advance(time);
@@ -284,12 +301,36 @@ impl Story {
             return false;
         }
         let (collection, key) = self.entry();
-        let found = finish(self.machine.shard().get(COLLECTIONS[collection], &key)).unwrap();
-        assert_eq!(found.as_ref(), self.model.visible().get(&(collection, key)));
-        if self.dice.one_in(10) {
-            assert_eq!(&contents(&self.machine), self.model.visible());
+        let visible = self.model.visible();
+        match finish(self.machine.shard().get(COLLECTIONS[collection], &key)) {
+            Ok(found) => assert_eq!(found.as_ref(), visible.get(&(collection, key))),
+            Err(error) => {
+                assert_planned(&error);
+                return false;
+            }
         }
-        true
+        if !self.dice.one_in(10) {
+            return true;
+        }
+        let found = contents(&self.machine);
+        match &found {
+            Ok(found) => assert_eq!(found, self.model.visible()),
+            Err(error) => assert_planned(error),
+        }
+        found.is_ok()
+    }
+
+    fn change_compaction(&mut self) {
+        let strategies = [
+            CompactionStrategy::Leveled,
+            CompactionStrategy::Tiered,
+            CompactionStrategy::Universal,
+        ];
+        let strategy = strategies[self.dice.below(3) as usize];
+        let levels = 2 + self.dice.below(4) as usize;
+        let multiplier = 2 + self.dice.below(3) as usize;
+        let settings = CompactionSettings { strategy, levels, multiplier };
+        self.machine.shard().set_compaction(&settings);
     }
 
     fn entry(&mut self) -> (usize, Vec<u8>) {
@@ -306,9 +347,10 @@ impl Story {
         self.values += 1;
         let length = match self.dice.below(40) {
             0 => 300_000,
-            1..=2 => 20_000,
-            3..=5 => 5000,
-            6 => 0,
+            1..=3 => 70_000,
+            4..=5 => 20_000,
+            6..=8 => 5000,
+            9 => 0,
             _ => 8 + self.dice.below(100) as usize,
         };
         let mut data = self.values.to_le_bytes().repeat(length / 8 + 1);

@@ -89,7 +89,7 @@ fn a_full_disk_changes_nothing_and_heals_when_there_is_room() {
         let mut written = 0u32;
         let error = loop {
             let ticket = shard.set("c", &written.to_be_bytes(), value(vec![1; length])).unwrap();
-            for _ in 0..20 {
+            for _ in 0..200 {
                 machine.step();
             }
             match finish(ticket) {

@@ -13,15 +13,17 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
-    settings::SyncMode,
+    settings::{CompactionSettings, SyncMode},
     storage::{
         EngineOptions, Meta, Options, PageLimit, Recovery, Shard, Stats, StorageError, Value,
+        Workshop,
         clock::sim::SimClock,
         disk::sim::{Crash, SimDisk},
     },
 };
 
 pub(super) const DIR: &str = "/wal/shard-0000";
+pub(super) const DATA: &str = "/data/shard-0000";
 pub(super) const ALL: PageLimit = PageLimit { rows: usize::MAX, bytes: usize::MAX };
 /// Interval of [`SyncMode::Interval`] in tests.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
@@ -35,7 +37,15 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(seed: u64, sync: SyncMode, segment_bytes: u64) -> Self {
-        let engine = EngineOptions::Lsm { dir: PathBuf::from(DIR), segment_bytes, sync };
+        let engine = EngineOptions::Lsm {
+            log_dir: PathBuf::from(DIR),
+            data_dir: PathBuf::from(DATA),
+            segment_bytes,
+            sync,
+            blob_bytes_min: 4096,
+            cache_bytes_max: 1 << 20,
+            compaction: CompactionSettings::default(),
+        };
         Self {
             disk: SimDisk::new(seed),
             clock: SimClock::default(),
@@ -44,11 +54,20 @@ impl Machine {
         }
     }
 
+    /// Values of this length or more go into blob files from the next start on.
+    pub(super) fn put_into_blobs(&mut self, bytes_min: usize) {
+        if let EngineOptions::Lsm { blob_bytes_min, .. } = &mut self.options.engine {
+            *blob_bytes_min = bytes_min;
+        }
+    }
+
     /// Opens the shard and starts its commit loop.
     pub(super) fn start(&mut self) -> Result<Recovery, StorageError> {
         self.running = None;
         let (disk, clock) = (Rc::new(self.disk.clone()), Rc::new(self.clock.clone()));
-        let (shard, recovery) = finish(Shard::open(disk, clock, self.options.clone()))?;
+        let workshop = Workshop::inline(disk.clone());
+        let options = self.options.clone();
+        let (shard, recovery) = finish(Shard::open(disk, clock, workshop, options))?;
         let looping = shard.clone();
         self.running = Some((shard, Box::pin(async move { looping.run().await })));
         Ok(recovery)

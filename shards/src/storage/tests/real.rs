@@ -7,18 +7,31 @@ use glommio::{LocalExecutorBuilder, Placement};
 
 use super::machine::{ALL, value};
 use crate::{
-    settings::SyncMode,
+    settings::{CompactionSettings, SyncMode},
     storage::{
-        EngineOptions, Meta, Options, Shard, Value,
+        EngineOptions, Meta, Options, Shard, Value, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
 
 async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
-    let engine =
-        EngineOptions::Lsm { dir: dir.join("wal/shard-0000"), segment_bytes: 8 << 20, sync };
+    let engine = EngineOptions::Lsm {
+        log_dir: dir.join("wal/shard-0000"),
+        data_dir: dir.join("shard-0000"),
+        segment_bytes: 8 << 20,
+        sync,
+        blob_bytes_min: 4096,
+        cache_bytes_max: 64 << 20,
+        compaction: CompactionSettings::default(),
+    };
     let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1 << 30, engine };
-    let opened = Shard::open(Rc::new(GlommioDisk), Rc::new(GlommioClock::new()), options).await;
+    let opened = Shard::open(
+        Rc::new(GlommioDisk),
+        Rc::new(GlommioClock::new()),
+        Workshop::thread(None).unwrap(),
+        options,
+    )
+    .await;
     let (shard, recovery) = opened.unwrap();
     let looping = shard.clone();
     (shard, glommio::spawn_local(async move { looping.run().await }), recovery.records)
@@ -68,11 +81,11 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
             shard.close().await;
             looping.await;
             assert_eq!(shard.stats().poisoned, None);
-            assert!(shard.stats().segments > 1, "a value longer than a segment has its own");
 
             for _ in 0..2 {
                 let (shard, looping, records) = open(&path, sync).await;
-                assert_eq!(records, 2003);
+                // The large value has made the memtable be flushed, some time or other.
+                assert!(records <= 2003);
                 assert_eq!(shard.get("c", b"empty").await.unwrap(), Some(value("")));
                 assert_eq!(shard.get("c", b"large").await.unwrap(), Some(large.clone()));
                 assert_eq!(shard.get("s", &7u32.to_be_bytes()).await.unwrap(), None);
@@ -90,12 +103,22 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
 fn a_folder_that_is_not_absolute_is_refused() {
     on_a_reactor(|| async {
         let engine = EngineOptions::Lsm {
-            dir: "relative".into(),
+            log_dir: "relative".into(),
+            data_dir: "relative".into(),
+            blob_bytes_min: 4096,
+            cache_bytes_max: 0,
+            compaction: CompactionSettings::default(),
             segment_bytes: 1 << 20,
             sync: SyncMode::Always,
         };
         let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1, engine };
-        let opened = Shard::open(Rc::new(GlommioDisk), Rc::new(GlommioClock::new()), options).await;
+        let opened = Shard::open(
+            Rc::new(GlommioDisk),
+            Rc::new(GlommioClock::new()),
+            Workshop::thread(None).unwrap(),
+            options,
+        )
+        .await;
         assert!(opened.is_err_and(|error| error.to_string().contains("absolute")));
     });
 }

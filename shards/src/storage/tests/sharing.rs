@@ -11,7 +11,7 @@ use super::machine::{ALL, Machine, finish, value};
 use crate::{
     settings::SyncMode,
     storage::{
-        EngineOptions, Options, PageLimit, Shard, StorageError, clock::sim::SimClock,
+        EngineOptions, Options, PageLimit, Shard, StorageError, Workshop, clock::sim::SimClock,
         disk::sim::SimDisk,
     },
 };
@@ -179,7 +179,9 @@ fn memory() -> Shard {
         memtable_bytes_max: 10_000,
         engine: EngineOptions::Memory,
     };
-    let opened = Shard::open(Rc::new(SimDisk::new(1)), Rc::new(SimClock::default()), options);
+    let disk = Rc::new(SimDisk::new(1));
+    let workshop = Workshop::inline(disk.clone());
+    let opened = Shard::open(disk, Rc::new(SimClock::default()), workshop, options);
     finish(opened).unwrap().0
 }
 

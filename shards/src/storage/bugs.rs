@@ -1,0 +1,43 @@
+//! Bugs that a test can plant, to see that the simulation finds them. Without tests there are none, and no trace of them.
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bug {
+    /// A table is named in the manifest before its folder is synced.
+    FolderNotSynced,
+    /// A record is vouched for before its large values are durable.
+    ValuesNotSynced,
+    /// Records at the end of the log count without their large values.
+    ValuesNotLookedAt,
+    /// A delete leaves no tombstone over what lies in tables.
+    NoTombstone,
+    /// The log is cut when a memtable is frozen, not when it has been flushed.
+    LogCutEarly,
+    /// A blob file goes although something in memory still refers to it.
+    BlobGoneEarly,
+    /// A flush is installed without telling those who read meanwhile.
+    FlushNotTold,
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this bug is to be made.
+#[cfg(test)]
+pub(super) fn is_planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// None is.
+#[cfg(not(test))]
+pub(super) const fn is_planted(_: Bug) -> bool {
+    false
+}
+
+/// Makes this bug on this thread from now on.
+#[cfg(test)]
+pub(super) fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}

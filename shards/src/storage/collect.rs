@@ -1,0 +1,142 @@
+//! Garbage in blob files: a file of which less than half is referred to is walked over, and what is alive in it is written
+//! again, as ordinary writes. Then nothing newest refers to it, and it goes with the flush of the last of these writes.
+//!
+//! ```text
+//! file, mostly garbage ─► walk ─► newest entry of the key refers here? ─ yes ─► write it again, if that is still so
+//!                                                                                   │ all durable soon: freeze
+//!                                                      dropped with the flush ◄─────┘
+//! ```
+//!
+//! Always true: a file is dropped only when every entry that refers to it lies beneath a newer one that is in a table.
+
+use std::rc::Rc;
+
+use super::{
+    StorageError,
+    blob::{BlobFile, Found, Walk},
+    shard::{Inner, Shard},
+    state::State,
+    ticket::Ticket,
+};
+
+/// Garbage for which a walk is worth while. Headers and the ends of groups count as garbage: without this, a file of one
+/// small value would be written again at every start.
+const GARBAGE_BYTES_MIN: u64 = if cfg!(test) { 16 * 1024 } else { 4 * 1024 * 1024 };
+/// Written again before the writes are waited for: what other writers may have to wait behind.
+const BYTES_IN_FLIGHT_MAX: u64 = 4 * 1024 * 1024;
+
+/// Runs until the shard is closed.
+pub(super) async fn run(shard: &Shard, inner: &Inner) {
+    while !inner.has_ended() {
+        match candidate(inner).await {
+            Ok(Some(file)) => match collect(shard, inner, &file).await {
+                // It is looked at again after the next flush.
+                Ok(false) => inner.tidy.wait().await,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::warn!("{} is not collected: {error}", file.path.display());
+                    let number = file.binding.number;
+                    inner.state.borrow_mut().uncollectable.insert(number);
+                }
+            },
+            Ok(None) => inner.tidy.wait().await,
+            Err(error) => {
+                tracing::warn!("blob files are not collected: {error}");
+                inner.tidy.wait().await;
+            }
+        }
+    }
+}
+
+/// The oldest file that is mostly garbage.
+async fn candidate(inner: &Inner) -> Result<Option<Rc<BlobFile>>, StorageError> {
+    let files: Vec<(Rc<BlobFile>, u64)> = {
+        let state = inner.state.borrow();
+        let blobs = state.view.blobs.values().filter(|file| {
+            let number = &file.binding.number;
+            state.blob_active != Some(*number)
+                && !state.collected.contains_key(number)
+                && !state.uncollectable.contains(number)
+        });
+        blobs.map(|file| (Rc::clone(file), live_bytes(&state, file.binding.number))).collect()
+    };
+    for (file, live) in files {
+        let size = file.size().await?;
+        if size - size.min(live) >= live.max(GARBAGE_BYTES_MIN) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// Bytes of a blob file that entries refer to.
+fn live_bytes(state: &State, file: u64) -> u64 {
+    let tables = state.view.version.tables().flat_map(|table| &table.meta.blobs);
+    let in_tables: u64 = tables.filter(|blob| blob.file == file).map(|blob| blob.bytes).sum();
+    let layers = state.memtable.totals().filter_map(|totals| totals.blobs.get(&file));
+    in_tables + layers.sum::<u64>()
+}
+
+/// Writes again what is alive in a file. False if that failed for want of room.
+async fn collect(shard: &Shard, inner: &Inner, file: &Rc<BlobFile>) -> Result<bool, StorageError> {
+    let mut walk = Walk::begin(Rc::clone(file)).await?;
+    let mut tickets: Vec<Ticket> = Vec::new();
+    let mut bytes = 0;
+    while let Some(found) = walk.next().await? {
+        bytes += u64::from(found.blob.bytes);
+        tickets.extend(rewrite(shard, found).await?);
+        if bytes >= BYTES_IN_FLIGHT_MAX {
+            bytes = 0;
+            if !settled(tickets.drain(..)).await {
+                return Ok(false);
+            }
+        }
+    }
+    if !settled(tickets.into_iter()).await {
+        return Ok(false);
+    }
+    let mut state = inner.state.borrow_mut();
+    let newest = state.memtable.totals().map(|totals| totals.sequence).max();
+    let newest = newest.unwrap_or(0).max(state.view.version.flushed_sequence());
+    state.collected.insert(file.binding.number, newest);
+    state.freeze_asked = true;
+    drop(state);
+    inner.work.raise();
+    Ok(true)
+}
+
+async fn settled(tickets: impl Iterator<Item = Ticket>) -> bool {
+    for ticket in tickets {
+        if ticket.await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Writes one value again if the newest entry of its key still refers to this place.
+async fn rewrite(shard: &Shard, found: Found) -> Result<Option<Ticket>, StorageError> {
+    let found = Rc::new(found);
+    loop {
+        let place = Rc::clone(&found);
+        let step = shard.transact(move |transaction| {
+            transaction.rewrite(&place.collection, &place.key, place.blob)
+        });
+        match step.await? {
+            (Rewrite::Gone, _) => return Ok(None),
+            (Rewrite::Done, ticket) => return Ok(Some(ticket)),
+            // A newer write may yet fail; then this value would be the newest again.
+            (Rewrite::Staged, ticket) => drop(ticket.await),
+        }
+    }
+}
+
+/// What became of a value that was to be written again.
+pub(super) enum Rewrite {
+    /// Something newer is visible.
+    Gone,
+    /// Something newer is staged.
+    Staged,
+    /// It has been written again.
+    Done,
+}

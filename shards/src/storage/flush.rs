@@ -1,0 +1,176 @@
+//! From a frozen memtable to a table of level 0, and out of memory.
+//!
+//! ```text
+//! frozen ─► table, synced ─► manifest ─► one step: the table is there, the layer is gone ─► log is cut
+//!             │ fails: its file is removed, tried again later
+//! ```
+
+use std::{path::PathBuf, pin::pin, rc::Rc, sync::Arc, time::Duration};
+
+use futures_util::future::{Either, select};
+
+use super::{
+    StorageError,
+    background::{self, Lost, Urgency},
+    bugs::{Bug, is_planted},
+    disk::Disk,
+    entry::{CollectionId, Sequence, push_table_key},
+    header::Binding,
+    manifest::{Addition, Edit},
+    memtable::Frozen,
+    merges,
+    shard::Inner,
+    state::State,
+    store::Store,
+    table::{self, Builder, BuilderOptions, TableMeta},
+    ticket::Ticket,
+    version::DataFile,
+};
+
+/// After a failure that may pass.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Runs until the shard is closed.
+pub(super) async fn run(inner: &Inner, store: &Store) {
+    while !inner.has_ended() {
+        let frozen = inner.state.borrow().memtable.oldest_frozen().cloned();
+        let Some(frozen) = frozen else {
+            inner.frozen.wait().await;
+            continue;
+        };
+        let flushed = flush(inner, store, frozen).await;
+        inner.state.borrow_mut().flush_failed = flushed.as_ref().err().cloned();
+        merges::look(inner);
+        match flushed {
+            Ok(()) => {
+                inner.merges.raise();
+                inner.tidy.raise();
+            }
+            Err(StorageError::Closed { .. }) => return,
+            Err(error) => {
+                tracing::warn!("shard {}: a memtable was not flushed: {error}", store.shard);
+                inner.pause(&inner.frozen, RETRY).await;
+            }
+        }
+    }
+}
+
+async fn flush(inner: &Inner, store: &Store, frozen: Arc<Frozen>) -> Result<(), StorageError> {
+    let number = store.take_number();
+    let version = Rc::clone(&inner.state.borrow().view.version);
+    let mut edit = Edit { flushed_sequence: Some(frozen.last()), ..Edit::default() };
+    let mut next = version.collections().next_id();
+    let mut collections = Vec::new();
+    for (index, (name, _)) in frozen.collections().enumerate() {
+        let id = match version.collections().id(name) {
+            Some(id) => id,
+            None => {
+                let id = next.ok_or_else(store_is_full)?;
+                edit.collections.push((id, Rc::from(&**name)));
+                next = CollectionId::new(id.number() + 1);
+                id
+            }
+        };
+        collections.push((id, index));
+    }
+    // Whoever holds a version keeps its files.
+    drop(version);
+    let has_entries = !frozen.totals().is_empty();
+    if has_entries {
+        collections.sort_unstable();
+        let (dir, binding) = (store.dir.clone(), store.binding(number));
+        let build = Build { frozen: Arc::clone(&frozen), collections, dir, binding };
+        let meta = have_built(inner, store, build).await?;
+        edit.tables_added.push(Addition { level: 0, run: number, meta });
+    }
+    edit.blobs_removed = dead_blobs(&inner.state.borrow(), &edit, frozen.last());
+    let committed = store.commit(inner, edit, |state| state.flushed(&frozen)).await;
+    if let Err(error) = &committed
+        && has_entries
+    {
+        store.discard(DataFile::Table(number), error).await;
+    }
+    store.sweep().await;
+    committed
+}
+
+/// Has a table built beside the reactor.
+async fn have_built(inner: &Inner, store: &Store, build: Build) -> Result<TableMeta, StorageError> {
+    let work = move |desk: background::Desk| build.run(desk.disk);
+    let built = background::run(&*store.background, Urgency::Flush, work);
+    match select(pin!(built), Ticket::new(&inner.ending)).await {
+        Either::Left((Ok(built), _)) => built,
+        Either::Left((Err(Lost::Panicked(cause)), _)) => Err(StorageError::Background { cause }),
+        // Dropping the work gives it up.
+        Either::Left((Err(Lost::Stopped), _)) | Either::Right(_) => {
+            Err(StorageError::Closed { shard: store.shard })
+        }
+    }
+}
+
+/// The blob files that are not needed any more once `edit` counts, and with it the oldest layer is flushed.
+///
+/// An entry of memory counts even when it has been overwritten there: what has overwritten it may not be durable.
+fn dead_blobs(state: &State, edit: &Edit, flushed: Sequence) -> Vec<u64> {
+    let version = &state.view.version;
+    let referred = |meta: &TableMeta, file| meta.blobs.iter().any(|blob| blob.file == file);
+    let is_dead = |file: &u64| {
+        // Entries of older tables that refer to a collected file lie beneath newer ones.
+        let is_collected = state.collected.get(file).is_some_and(|newest| *newest <= flushed);
+        state.blob_active != Some(*file)
+            && (!state.memtable.mentions(*file) || is_planted(Bug::BlobGoneEarly))
+            && !edit.tables_added.iter().any(|added| referred(&added.meta, *file))
+            && (is_collected || !version.tables().any(|table| referred(&table.meta, *file)))
+    };
+    version.blobs().keys().copied().filter(is_dead).collect()
+}
+
+fn store_is_full() -> StorageError {
+    StorageError::TooLarge {
+        what: "a number of collections",
+        bytes: u32::MAX.into(),
+        max: u32::MAX.into(),
+    }
+}
+
+/// A table to be built: nothing in it is shared with the owner but what never changes.
+pub(super) struct Build {
+    frozen: Arc<Frozen>,
+    /// Numbers of the collections, ascending, and which of the layer's they are.
+    collections: Vec<(CollectionId, usize)>,
+    dir: PathBuf,
+    binding: Binding,
+}
+
+impl Build {
+    /// Writes the table, durable under its name.
+    pub(super) async fn run(self, disk: Rc<dyn Disk>) -> Result<TableMeta, StorageError> {
+        let path = table::path(&self.dir, self.binding.number);
+        let options = BuilderOptions::default();
+        let mut builder = Builder::begin(Rc::clone(&disk), path, self.binding, options).await?;
+        if let Err(error) = self.fill(&mut builder).await {
+            builder.abandon().await;
+            return Err(error);
+        }
+        let meta = builder.finish().await?;
+        if is_planted(Bug::FolderNotSynced) {
+            return Ok(meta);
+        }
+        let synced = disk.sync_dir(&self.dir).await;
+        synced.map_err(|error| StorageError::io("cannot sync the folder", &self.dir, error))?;
+        Ok(meta)
+    }
+
+    async fn fill(&self, builder: &mut Builder) -> Result<(), StorageError> {
+        let layers: Vec<_> = self.frozen.collections().map(|(_, entries)| entries).collect();
+        let mut table_key = Vec::new();
+        for (id, index) in &self.collections {
+            for (key, entry) in layers[*index] {
+                table_key.clear();
+                push_table_key(*id, key, &mut table_key);
+                builder.add(&table_key, entry.sequence, entry.change.borrowed()).await?;
+            }
+        }
+        Ok(())
+    }
+}

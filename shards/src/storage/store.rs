@@ -1,0 +1,300 @@
+//! The data folder of a shard: which files count, how that changes, and what becomes of files that count no more.
+//!
+//! ```text
+//! files written and synced ─► commit: edit in the manifest ─► one step: view, state ─► … last reader gone ─► removed
+//! ```
+//!
+//! Always true: what the manifest names is durable before it is named, and is removed after it is named no more. Versions
+//! follow each other one by one.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use futures_util::lock::Mutex;
+
+use super::{
+    StorageError,
+    background::Background,
+    blob::{self, BlobFile, Writer},
+    disk::Disk,
+    header::Binding,
+    log::AppendError,
+    manifest::{Addition, BlobBytes, Edit, Manifest},
+    shard::Inner,
+    state::State,
+    table::{self, Table, TableMeta},
+    version::{DataFile, History, Version},
+    view::View,
+};
+
+/// The data folder of one shard.
+pub(super) struct Store {
+    pub(super) disk: Rc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    pub(super) shard: u32,
+    pub(super) directory_id: u64,
+    pub(super) background: Rc<dyn Background>,
+    /// The next file number that has never been used.
+    number: Cell<u64>,
+    /// Whoever holds it is the only one who changes the version.
+    manifest: Mutex<Option<Manifest>>,
+    history: RefCell<History>,
+    /// Files that count no more and are still open, until their last reader has gone.
+    closing: RefCell<BTreeMap<DataFile, Open>>,
+}
+
+/// A file that is open for reading.
+enum Open {
+    Table(Rc<Table>),
+    Blob(Rc<BlobFile>),
+}
+
+/// Whose files these are.
+#[derive(Clone)]
+pub(super) struct StoreOptions {
+    pub(super) disk: Rc<dyn Disk>,
+    pub(super) background: Rc<dyn Background>,
+    pub(super) dir: PathBuf,
+    pub(super) shard: u32,
+    pub(super) directory_id: u64,
+}
+
+impl Store {
+    /// Opens all files of a version, as the manifest has told it.
+    pub(super) async fn open(
+        options: StoreOptions,
+        manifest: Manifest,
+        version: Version,
+    ) -> Result<(Self, View), StorageError> {
+        let StoreOptions { disk, background, dir, shard, directory_id } = options;
+        let this = Self {
+            disk,
+            dir,
+            shard,
+            directory_id,
+            background,
+            number: Cell::new(version.file_number()),
+            manifest: Mutex::new(Some(manifest)),
+            history: RefCell::new(History::new(version)),
+            closing: RefCell::default(),
+        };
+        let version = Rc::clone(this.history.borrow().current());
+        for table in version.tables() {
+            table.open(this.open_table(&table.meta).await?);
+        }
+        let mut blobs = BTreeMap::new();
+        for &number in version.blobs().keys() {
+            let file = BlobFile::open(&*this.disk, &this.dir, this.binding(number)).await?;
+            blobs.insert(number, Rc::new(file));
+        }
+        Ok((this, View { version, blobs }))
+    }
+
+    pub(super) fn binding(&self, number: u64) -> Binding {
+        Binding { directory_id: self.directory_id, shard: self.shard, number }
+    }
+
+    /// A file number that has never been used.
+    pub(super) fn take_number(&self) -> u64 {
+        let number = self.number.get();
+        self.number.set(number + 1);
+        number
+    }
+
+    /// File numbers that have never been used.
+    pub(super) fn take_numbers(&self, count: u64) -> Range<u64> {
+        let first = self.number.get();
+        self.number.set(first + count);
+        first..first + count
+    }
+
+    /// Makes an edit durable, then installs it: the view, and in the same step what `then` does to the state. A failure that
+    /// leaves the manifest unknown poisons the shard.
+    pub(super) async fn commit(
+        &self,
+        inner: &Inner,
+        edit: Edit,
+        then: impl FnOnce(&mut State),
+    ) -> Result<(), StorageError> {
+        self.commit_with(inner, edit, None, then).await
+    }
+
+    /// Makes the next blob file, and names it.
+    pub(super) async fn begin_blob_file(&self, inner: &Inner) -> Result<Writer, AppendError> {
+        let binding = self.binding(self.take_number());
+        let made = Writer::create(&*self.disk, &self.dir, binding).await;
+        // Nobody has heard of it: a failure leaves a file without a name, and nothing else.
+        let writer = made.map_err(AppendError::from_reserve)?;
+        let edit =
+            Edit { blobs: vec![BlobBytes { file: binding.number, bytes: 0 }], ..Edit::default() };
+        let file = Rc::clone(writer.file());
+        // In the same step: a file that nobody refers to yet is not to be taken for one that nobody needs.
+        let begin = |state: &mut State| state.blob_active = Some(binding.number);
+        match self.commit_with(inner, edit, Some(file), begin).await {
+            Ok(()) => Ok(writer),
+            Err(error) => {
+                writer.file().close().await;
+                self.discard(DataFile::Blob(binding.number), &error).await;
+                Err(AppendError::from_reserve(error))
+            }
+        }
+    }
+
+    async fn commit_with(
+        &self,
+        inner: &Inner,
+        edit: Edit,
+        blob: Option<Rc<BlobFile>>,
+        then: impl FnOnce(&mut State),
+    ) -> Result<(), StorageError> {
+        let mut manifest = self.manifest.lock().await;
+        let Some(manifest) = manifest.as_mut() else {
+            return Err(StorageError::Closed { shard: self.shard });
+        };
+        let current = Rc::clone(self.history.borrow().current());
+        // Before the edit: what cannot be opened is not to count.
+        let opened = self.open_added(&current, &edit).await?;
+        // Whatever the manifest takes a number for, nobody else has it.
+        let mut number = self.take_number();
+        let next = match manifest.append(&current, edit, &mut number).await {
+            Ok(next) => next,
+            Err(AppendError::NoSpace(error)) => {
+                self.close_all(opened).await;
+                return Err(error);
+            }
+            Err(AppendError::Fatal(error)) => {
+                inner.poison(&error);
+                return Err(error);
+            }
+        };
+        for table in next.tables().filter(|table| table.opened().is_none()) {
+            if let Some(open) = opened.iter().find(|open| open.meta().number == table.meta.number) {
+                table.open(Rc::clone(open));
+            }
+        }
+        self.install(inner, next, blob, then);
+        Ok(())
+    }
+
+    async fn open_added(
+        &self,
+        current: &Version,
+        edit: &Edit,
+    ) -> Result<Vec<Rc<Table>>, StorageError> {
+        let mut opened = Vec::new();
+        for Addition { meta, .. } in &edit.tables_added {
+            // One that only moves stays open.
+            if current.tables().any(|table| table.meta.number == meta.number) {
+                continue;
+            }
+            match self.open_table(meta).await {
+                Ok(table) => opened.push(table),
+                Err(error) => {
+                    self.close_all(opened).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    async fn open_table(&self, meta: &TableMeta) -> Result<Rc<Table>, StorageError> {
+        let path = table::path(&self.dir, meta.number);
+        let opened = Table::open(&*self.disk, path, self.binding(meta.number), Some(meta)).await?;
+        Ok(Rc::new(opened))
+    }
+
+    async fn close_all(&self, tables: Vec<Rc<Table>>) {
+        for table in tables {
+            table.close().await;
+        }
+    }
+
+    /// One step: from here on readers see the new version.
+    fn install(
+        &self,
+        inner: &Inner,
+        next: Version,
+        blob: Option<Rc<BlobFile>>,
+        then: impl FnOnce(&mut State),
+    ) {
+        let mut history = self.history.borrow_mut();
+        let mut state = inner.state.borrow_mut();
+        let before = Rc::clone(&state.view);
+        history.install(next);
+        let version = Rc::clone(history.current());
+        let mut blobs = before.blobs.clone();
+        blobs.extend(blob.map(|file| (file.binding.number, file)));
+        blobs.retain(|number, _| version.blobs().contains_key(number));
+
+        let kept: HashSet<DataFile> = version.files().collect();
+        let mut closing = self.closing.borrow_mut();
+        for table in before.version.tables() {
+            let file = DataFile::Table(table.meta.number);
+            if let Some(table) = table.opened().filter(|_| !kept.contains(&file)) {
+                closing.insert(file, Open::Table(Rc::clone(table)));
+            }
+        }
+        for (number, blob) in &before.blobs {
+            let file = DataFile::Blob(*number);
+            if !kept.contains(&file) {
+                closing.insert(file, Open::Blob(Rc::clone(blob)));
+            }
+        }
+        state.view = Rc::new(View { version, blobs });
+        then(&mut state);
+    }
+
+    /// Closes and removes the files that count no more and that nobody reads any more.
+    pub(super) async fn sweep(&self) {
+        let trash = self.history.borrow_mut().trash();
+        for file in trash {
+            let open = self.closing.borrow_mut().remove(&file);
+            match open {
+                Some(Open::Table(table)) => table.close().await,
+                Some(Open::Blob(blob)) => blob.close().await,
+                None => {}
+            }
+            self.remove(&self.path(file)).await;
+        }
+    }
+
+    /// Lets go of everything. Nothing may be read any more.
+    pub(super) async fn close(&self, view: &View) {
+        if let Some(manifest) = self.manifest.lock().await.take() {
+            manifest.close().await;
+        }
+        for table in view.version.tables().filter_map(|table| table.opened()) {
+            table.close().await;
+        }
+        for blob in view.blobs.values() {
+            blob.close().await;
+        }
+    }
+
+    /// Removes a file that was not named, because of `error`. Where that leaves open whether it was, it stays.
+    pub(super) async fn discard(&self, file: DataFile, error: &StorageError) {
+        if matches!(error, StorageError::NoSpace { .. }) {
+            self.remove(&self.path(file)).await;
+        }
+    }
+
+    fn path(&self, file: DataFile) -> PathBuf {
+        match file {
+            DataFile::Table(number) => table::path(&self.dir, number),
+            DataFile::Blob(number) => blob::path(&self.dir, number),
+        }
+    }
+
+    async fn remove(&self, path: &Path) {
+        if let Err(error) = self.disk.remove(path).await {
+            // The next start finds that nobody names it.
+            tracing::warn!("shard {}: cannot remove {}: {error}", self.shard, path.display());
+        }
+    }
+}
