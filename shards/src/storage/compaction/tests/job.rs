@@ -245,15 +245,14 @@ fn a_merge_that_nobody_waits_for_ends_without_a_trace() {
         let scene = Scene::new(seed);
         let desk = scene.desk();
         let mut run = pin!(scene.job.clone().run(&desk));
-        for _ in 0..seed * 3 {
-            if poll(run.as_mut()).is_ready() {
-                break;
+        let ended = (0..100_000).find_map(|turn| {
+            if turn == seed * 3 {
+                desk.give_up();
             }
-        }
-        desk.give_up();
-        let ended = (0..100_000).find_map(|_| match poll(run.as_mut()) {
-            Poll::Ready(ended) => Some(ended),
-            Poll::Pending => None,
+            match poll(run.as_mut()) {
+                Poll::Ready(ended) => Some(ended),
+                Poll::Pending => None,
+            }
         });
         if let Err(error) = ended.unwrap() {
             assert!(matches!(error, JobError::GivenUp(_)), "{error}");
