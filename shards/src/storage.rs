@@ -31,7 +31,6 @@ mod compaction;
 mod entry;
 mod error;
 mod group;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod header;
 mod key;
 mod log;
@@ -45,7 +44,10 @@ mod shard;
 mod signal;
 mod state;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod table;
 mod ticket;
 mod transaction;

@@ -11,7 +11,7 @@
 //!    └─(seen there)──────────────────────────────► main
 //! ```
 //!
-//! Always true: `bytes` is the sum of the weights of all that is here, and at most the capacity; each slot in use is in
+//! Always true: `bytes` is the sum of the weights of all that is here, and at most the capacity; each place kept is in
 //! exactly one queue. File numbers are never given twice, so that what is here can be old but never wrong.
 
 use std::{
@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 
-/// What an entry takes beside its bytes: slot, place in a queue and in the map, the header of its allocation.
+/// What an entry takes beside its bytes: its places in the map and a queue, the headers of its allocations.
 const ENTRY_OVERHEAD_BYTES: u64 = 160;
 /// The small queue's part of the capacity.
 const SMALL_DIVISOR: u64 = 10;
@@ -48,18 +48,15 @@ type Place = (u64, u64);
 
 #[derive(Default)]
 struct Inner {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    places: HashMap<Place, u32, BuildHasherDefault<PlaceHasher>>,
-    small: VecDeque<u32>,
-    main: VecDeque<u32>,
+    kept: HashMap<Place, Kept, BuildHasherDefault<PlaceHasher>>,
+    small: VecDeque<Place>,
+    main: VecDeque<Place>,
     small_bytes: u64,
     ghosts: Ghosts,
     stats: CacheStats,
 }
 
-struct Slot {
-    place: Place,
+struct Kept {
     value: Bytes,
     uses: u8,
     is_small: bool,
@@ -74,14 +71,13 @@ impl Cache {
     /// The bytes that lie at `offset` of `file`. Takes no memory.
     pub(super) fn get(&self, file: u64, offset: u64) -> Option<Bytes> {
         let inner = &mut *self.0.borrow_mut();
-        let Some(&index) = inner.places.get(&(file, offset)) else {
+        let Some(kept) = inner.kept.get_mut(&(file, offset)) else {
             inner.stats.misses += 1;
             return None;
         };
-        let slot = &mut inner.slots[index as usize];
-        slot.uses = (slot.uses + 1).min(USES_MAX);
+        kept.uses = (kept.uses + 1).min(USES_MAX);
         inner.stats.hits += 1;
-        Some(slot.value.clone())
+        Some(kept.value.clone())
     }
 
     /// Keeps bytes for a while. They should be all of the memory that they hold.
@@ -103,41 +99,31 @@ impl Cache {
 
     pub(super) fn stats(&self) -> CacheStats {
         let inner = self.0.borrow();
-        CacheStats { entries: inner.places.len() as u64, ..inner.stats }
+        CacheStats { entries: inner.kept.len() as u64, ..inner.stats }
     }
 }
 
 impl Inner {
     fn insert(&mut self, place: Place, value: Bytes) {
-        if let Some(&index) = self.places.get(&place) {
-            let slot = &mut self.slots[index as usize];
-            let (before, after) = (weight(&slot.value), weight(&value));
-            slot.value = value;
+        let after = weight(&value);
+        if let Some(kept) = self.kept.get_mut(&place) {
+            let before = weight(&kept.value);
+            kept.value = value;
             self.stats.bytes = self.stats.bytes - before + after;
-            if slot.is_small {
+            if kept.is_small {
                 self.small_bytes = self.small_bytes - before + after;
             }
             return;
         }
         let is_small = !self.ghosts.take(&place);
-        self.stats.bytes += weight(&value);
+        self.stats.bytes += after;
         if is_small {
-            self.small_bytes += weight(&value);
+            self.small_bytes += after;
+            self.small.push_back(place);
+        } else {
+            self.main.push_back(place);
         }
-        let slot = Slot { place, value, uses: 0, is_small };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.slots[index as usize] = slot;
-                index
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.places.insert(place, index);
-        let queue = if is_small { &mut self.small } else { &mut self.main };
-        queue.push_back(index);
+        self.kept.insert(place, Kept { value, uses: 0, is_small });
     }
 
     fn evict(&mut self) {
@@ -145,41 +131,39 @@ impl Inner {
             let is_large = self.small_bytes > self.stats.capacity_bytes / SMALL_DIVISOR;
             if is_large || self.main.is_empty() { self.shrink_small() } else { self.shrink_main() }
         }
-        self.ghosts.shrink(self.places.len());
+        self.ghosts.shrink(self.kept.len());
     }
 
     fn shrink_small(&mut self) {
-        let Some(index) = self.small.pop_front() else { return };
-        let slot = &mut self.slots[index as usize];
-        self.small_bytes -= weight(&slot.value);
-        slot.is_small = false;
-        if std::mem::take(&mut slot.uses) > 0 {
-            self.main.push_back(index);
+        let Some(place) = self.small.pop_front() else { return };
+        let Some(kept) = self.kept.get_mut(&place) else { return };
+        self.small_bytes -= weight(&kept.value);
+        kept.is_small = false;
+        if std::mem::take(&mut kept.uses) > 0 {
+            self.main.push_back(place);
         } else {
-            self.ghosts.add(slot.place);
-            self.remove(index);
+            self.ghosts.add(place);
+            self.forget(place);
         }
     }
 
     fn shrink_main(&mut self) {
-        let Some(index) = self.main.pop_front() else { return };
-        let slot = &mut self.slots[index as usize];
-        if slot.uses > 0 {
-            slot.uses -= 1;
-            self.main.push_back(index);
+        let Some(place) = self.main.pop_front() else { return };
+        let Some(kept) = self.kept.get_mut(&place) else { return };
+        if kept.uses > 0 {
+            kept.uses -= 1;
+            self.main.push_back(place);
         } else {
-            self.remove(index);
+            self.forget(place);
         }
     }
 
-    /// Forgets what is in no queue any more.
-    fn remove(&mut self, index: u32) {
-        let slot = &mut self.slots[index as usize];
-        let value = std::mem::take(&mut slot.value);
-        self.stats.bytes -= weight(&value);
-        self.stats.evictions += 1;
-        self.places.remove(&slot.place);
-        self.free.push(index);
+    /// Gives up what is in no queue any more.
+    fn forget(&mut self, place: Place) {
+        if let Some(kept) = self.kept.remove(&place) {
+            self.stats.bytes -= weight(&kept.value);
+            self.stats.evictions += 1;
+        }
     }
 }
 
@@ -252,15 +236,14 @@ mod tests {
 
     fn check(cache: &Cache) {
         let inner = cache.0.borrow();
-        let weights = |queue: &VecDeque<u32>| -> u64 {
-            queue.iter().map(|index| weight(&inner.slots[*index as usize].value)).sum()
+        let weights = |queue: &VecDeque<Place>| -> u64 {
+            queue.iter().map(|place| weight(&inner.kept[place].value)).sum()
         };
         assert_eq!(inner.small_bytes, weights(&inner.small));
         assert_eq!(inner.stats.bytes, weights(&inner.small) + weights(&inner.main));
         assert!(inner.stats.bytes <= inner.stats.capacity_bytes);
-        assert_eq!(inner.small.len() + inner.main.len(), inner.places.len());
-        assert_eq!(inner.places.len() + inner.free.len(), inner.slots.len());
-        assert!(inner.ghosts.queue.len() <= inner.places.len().max(1));
+        assert_eq!(inner.small.len() + inner.main.len(), inner.kept.len());
+        assert!(inner.ghosts.queue.len() <= inner.kept.len().max(1));
         assert!(inner.ghosts.places.len() <= inner.ghosts.queue.len());
     }
 

@@ -71,28 +71,28 @@ pub(super) struct Merge {
     sources: Vec<Box<dyn Source>>,
     order: Vec<usize>,
     direction: Direction,
-    newest: Newest,
+    /// The table key that [`Merge::next_newest`] gave last.
+    table_key: Vec<u8>,
 }
 
 /// The newest entry of a key, which may be a tombstone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Newest {
-    pub(super) table_key: Vec<u8>,
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Newest<'a> {
+    pub(super) table_key: &'a [u8],
     pub(super) entry: Entry,
 }
 
 impl Merge {
     /// Over `sources`, the newest first. The walk begins with [`Merge::seek`].
     pub(super) fn new(sources: Vec<Box<dyn Source>>) -> Self {
-        let entry = Entry { sequence: 0, change: Change::Tombstone };
-        let newest = Newest { table_key: Vec::new(), entry };
-        Self { sources, order: Vec::new(), direction: Direction::Forward, newest }
+        let order = Vec::with_capacity(sources.len());
+        Self { sources, order, direction: Direction::Forward, table_key: Vec::new() }
     }
 
     /// To a place; from there the walk goes forward, or backward from [`Target::Last`] and [`Target::Before`].
     pub(super) async fn seek(&mut self, target: Target<'_>) -> Result<(), StorageError> {
         self.direction = target.direction();
-        self.newest.table_key.clear();
+        self.table_key.clear();
         self.order.clear();
         for source in &mut self.sources {
             source.seek(target).await?;
@@ -136,47 +136,39 @@ impl Merge {
     }
 
     /// The newest entry of the next key that way; `None` at the end. Not to be mixed with [`Merge::advance`] in one walk.
-    pub(super) async fn next_newest(&mut self) -> Result<Option<&Newest>, StorageError> {
+    pub(super) async fn next_newest(&mut self) -> Result<Option<Newest<'_>>, StorageError> {
         if self.direction == Direction::Forward {
             // What is left of the key before; not earlier, so that a last row waits for nothing behind it.
-            self.skip_key().await?;
-        }
-        if !self.take()? {
-            return Ok(None);
-        }
-        if self.direction == Direction::Backward {
-            self.advance().await?;
             while self.is_at_key() {
-                self.take()?;
                 self.advance().await?;
             }
         }
-        Ok(Some(&self.newest))
-    }
-
-    async fn skip_key(&mut self) -> Result<(), StorageError> {
-        while self.is_at_key() {
-            self.advance().await?;
-        }
-        Ok(())
-    }
-
-    /// Whether the entry is one more of the key in `newest`. Table keys are never empty.
-    fn is_at_key(&self) -> bool {
-        self.place().is_some_and(|(table_key, _)| table_key == self.newest.table_key)
-    }
-
-    /// Keeps the entry in `newest`; false at the end.
-    fn take(&mut self) -> Result<bool, StorageError> {
-        let change = self.shared()?;
-        let Some(source) = self.order.first().map(|first| &self.sources[*first]) else {
-            return Ok(false);
+        let Some((table_key, _)) =
+            self.order.first().and_then(|first| self.sources[*first].place())
+        else {
+            return Ok(None);
         };
-        let Some((table_key, sequence)) = source.place() else { return Ok(false) };
-        self.newest.table_key.clear();
-        self.newest.table_key.extend_from_slice(table_key);
-        self.newest.entry = Entry { sequence, change };
-        Ok(true)
+        self.table_key.clear();
+        self.table_key.extend_from_slice(table_key);
+        let mut entry = self.entry()?;
+        if self.direction == Direction::Backward {
+            self.advance().await?;
+            while self.is_at_key() {
+                entry = self.entry()?;
+                self.advance().await?;
+            }
+        }
+        Ok(Some(Newest { table_key: &self.table_key, entry }))
+    }
+
+    /// Whether the entry is one more of the key given last. Table keys are never empty.
+    fn is_at_key(&self) -> bool {
+        self.place().is_some_and(|(table_key, _)| table_key == self.table_key)
+    }
+
+    fn entry(&self) -> Result<Entry, StorageError> {
+        let sequence = self.place().map_or(0, |(_, sequence)| sequence);
+        Ok(Entry { sequence, change: self.shared()? })
     }
 
     fn first(&self) -> Option<&dyn Source> {

@@ -47,3 +47,17 @@ pub(super) fn number(name: &str) -> Option<u64> {
     let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| digits.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_twenty_digits() {
+        assert_eq!(number("00000000000000000012.sst"), Some(12));
+        for name in ["12.sst", "00000000000000000012.log", "+0000000000000000012.sst", "x"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+        assert_eq!(path(Path::new("/d"), 12), Path::new("/d/00000000000000000012.sst"));
+    }
+}

@@ -1,29 +1,40 @@
 //! Sorted entries in little room, to be searched where they lie: data blocks and the index.
 //!
 //! ```text
-//!  entry ─ entry ─ … ┼ n × restart u32 ┼ n u32
+//!  n u32 ┼ bytes of keys u32 ┼ n × restart ┼ key ─ key ─ … ┼ payload ─ payload ─ …
 //!
-//!  entry:  varint shared ‖ varint rest ‖ varint payload ‖ rest of the key ‖ payload
+//!  restart:  where the key lies u32 ‖ where its payload lies u32        each from the start of its part
+//!  key:      varint shared ‖ varint rest ‖ varint bytes of the payload ‖ rest of the key
 //! ```
 //!
+//! Keys lie apart from payloads: a search touches few cache lines, however large the payloads are.
+//!
 //! Always true of what is written: keys do not fall; `shared` is all that a key has in common with the one before, but at
-//! a restart it is 0; the first entry is a restart. A reader believes the lengths only as far as there are bytes, so the
+//! a restart it is 0; the first key is a restart. A reader believes the lengths only as far as there are bytes, so the
 //! worst that a forged block can do is to be [`Broken`] or to answer wrongly.
 
 use std::{cmp::Ordering, ops::Range};
 
 use bytes::Bytes;
 
-use crate::storage::{header::number_u32, varint};
+use crate::storage::{
+    header::{number_u32, number_u64},
+    varint,
+};
 
 /// The block has a sound checksum and makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
+const HEAD_BYTES: usize = 8;
+const RESTART_BYTES: usize = 8;
+
 /// Gathers the entries of one block after the other.
 pub(super) struct BlockBuilder {
-    bytes: Vec<u8>,
-    restarts: Vec<u32>,
+    restarts: Vec<u8>,
+    keys: Vec<u8>,
+    payloads: Vec<u8>,
+    finished: Vec<u8>,
     restart_interval: usize,
     /// Entries since the last restart, that one included.
     run: usize,
@@ -46,8 +57,10 @@ pub(super) struct Draft {
 impl BlockBuilder {
     pub(super) fn new(restart_interval: usize) -> Self {
         Self {
-            bytes: Vec::new(),
             restarts: Vec::new(),
+            keys: Vec::new(),
+            payloads: Vec::new(),
+            finished: Vec::new(),
             restart_interval,
             run: 0,
             last_key: Vec::new(),
@@ -55,7 +68,7 @@ impl BlockBuilder {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.keys.is_empty()
     }
 
     pub(super) fn last_key(&self) -> &[u8] {
@@ -63,8 +76,9 @@ impl BlockBuilder {
     }
 
     /// Of the block as it is.
+    #[inline]
     pub(super) fn block_bytes(&self) -> usize {
-        self.bytes.len() + 4 * self.restarts.len() + 4
+        HEAD_BYTES + self.restarts.len() + self.keys.len() + self.payloads.len()
     }
 
     #[inline]
@@ -73,11 +87,11 @@ impl BlockBuilder {
         let is_restart = self.is_at_restart();
         let shared = if is_restart { 0 } else { common };
         let rest = key.len() - shared;
-        let head = varint::length(shared as u64)
+        let lengths = varint::length(shared as u64)
             + varint::length(rest as u64)
             + varint::length(payload_bytes as u64);
-        let restart = if is_restart { 4 } else { 0 };
-        let block_bytes = self.block_bytes() + restart + head + rest + payload_bytes;
+        let restart = if is_restart { RESTART_BYTES } else { 0 };
+        let block_bytes = self.block_bytes() + restart + lengths + rest + payload_bytes;
         Draft { common, shared, payload_bytes, block_bytes }
     }
 
@@ -85,43 +99,46 @@ impl BlockBuilder {
     #[inline]
     pub(super) fn add(&mut self, draft: Draft, key: &[u8], fill: impl FnOnce(&mut [u8])) {
         if self.is_at_restart() {
-            self.restarts.push(self.bytes.len() as u32);
+            for place in [self.keys.len(), self.payloads.len()] {
+                self.restarts.extend_from_slice(&(place as u32).to_le_bytes());
+            }
             self.run = 0;
         }
         self.run += 1;
         let rest = &key[draft.shared..];
         let lengths = [draft.shared, rest.len(), draft.payload_bytes];
         if lengths.iter().all(|length| *length < 0x80) {
-            self.bytes.extend_from_slice(&lengths.map(|length| length as u8));
+            self.keys.extend_from_slice(&lengths.map(|length| length as u8));
         } else {
             for length in lengths {
-                varint::push(length as u64, &mut self.bytes);
+                varint::push(length as u64, &mut self.keys);
             }
         }
-        self.bytes.extend_from_slice(rest);
-        let payload_at = self.bytes.len();
-        self.bytes.resize(payload_at + draft.payload_bytes, 0);
-        fill(&mut self.bytes[payload_at..]);
+        self.keys.extend_from_slice(rest);
+        let payload_at = self.payloads.len();
+        self.payloads.resize(payload_at + draft.payload_bytes, 0);
+        fill(&mut self.payloads[payload_at..]);
         self.last_key.truncate(draft.common);
         self.last_key.extend_from_slice(&key[draft.common..]);
     }
 
-    /// The finished block; what it is turned into does not matter, [`BlockBuilder::clear`] comes next.
+    /// The finished block; the builder is ready for the next one. What the block is turned into does not matter.
     pub(super) fn finish(&mut self) -> &mut Vec<u8> {
-        for restart in &self.restarts {
-            self.bytes.extend_from_slice(&restart.to_le_bytes());
+        let block = &mut self.finished;
+        block.clear();
+        let restart_count = self.restarts.len() / RESTART_BYTES;
+        for number in [restart_count, self.keys.len()] {
+            block.extend_from_slice(&(number as u32).to_le_bytes());
         }
-        self.bytes.extend_from_slice(&(self.restarts.len() as u32).to_le_bytes());
-        &mut self.bytes
-    }
-
-    /// Makes room for the next block.
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.restarts.clear();
+        for part in [&mut self.restarts, &mut self.keys, &mut self.payloads] {
+            block.extend_from_slice(part);
+            part.clear();
+        }
         self.run = 0;
+        block
     }
 
+    #[inline]
     fn is_at_restart(&self) -> bool {
         self.run == 0 || self.run == self.restart_interval
     }
@@ -130,16 +147,17 @@ impl BlockBuilder {
 /// A block to search in.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
-    entries: &'a [u8],
     restarts: &'a [u8],
+    keys: &'a [u8],
+    payloads: &'a [u8],
 }
 
-/// One entry as it lies there.
+/// One key as it lies there.
 #[derive(Clone, Copy)]
 struct Raw<'a> {
     shared: usize,
     rest: &'a [u8],
-    payload_at: usize,
+    payload_bytes: usize,
     end: usize,
 }
 
@@ -149,37 +167,52 @@ pub(super) struct Found {
     pub(super) is_equal: bool,
     /// Where its payload lies in the block.
     pub(super) payload: Range<usize>,
-    at: usize,
-    /// Its key is so much of what was looked for, and then what lies here.
+    /// Where its key lies in the keys.
+    key: Range<usize>,
+    /// Its key is so much of what was looked for, and then so many bytes up to the end of `key`.
     shared: usize,
-    rest: Range<usize>,
+    rest_bytes: usize,
 }
 
 impl<'a> Block<'a> {
+    #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, Broken> {
-        let (before, count) = bytes.split_last_chunk::<4>().ok_or(Broken)?;
-        let restart_bytes = (u32::from_le_bytes(*count) as usize).checked_mul(4).ok_or(Broken)?;
-        let entries_end = before.len().checked_sub(restart_bytes).ok_or(Broken)?;
-        let (entries, restarts) = before.split_at(entries_end);
-        if restarts.is_empty() || entries.is_empty() {
+        let (head, body) = bytes.split_first_chunk::<HEAD_BYTES>().ok_or(Broken)?;
+        let (restart_count, keys_bytes) =
+            (number_u32(head, 0) as usize, number_u32(head, 4) as usize);
+        let (restarts, body) =
+            body.split_at_checked(restart_count * RESTART_BYTES).ok_or(Broken)?;
+        let (keys, payloads) = body.split_at_checked(keys_bytes).ok_or(Broken)?;
+        if restarts.is_empty() || keys.is_empty() {
             return Err(Broken);
         }
-        Ok(Self { entries, restarts })
+        Ok(Self { restarts, keys, payloads })
     }
 
     /// The first entry whose key is at least `target`.
+    #[inline]
     pub(super) fn search(&self, target: &[u8]) -> Result<Option<Found>, Broken> {
-        let after = self.restarts_before(target)?;
+        self.search_among(target, 0..self.restart_count())
+    }
+
+    /// The same, where it is known that restarts before `among` have keys before `target`, and restarts behind it have not.
+    pub(super) fn search_among(
+        &self,
+        target: &[u8],
+        among: Range<usize>,
+    ) -> Result<Option<Found>, Broken> {
+        let after = self.restarts_before(target, among)?;
         let Some(before) = after.checked_sub(1) else {
             return self.found_at_restart(0, target).map(Some);
         };
-        let run_end =
-            if after < self.restart_count() { self.restart(after) } else { self.entries.len() };
-        let mut at = self.restart(before);
+        let has_next = after < self.restart_count();
+        let run_end = if has_next { self.restart(after).0 } else { self.keys.len() };
+        let (mut at, mut payload_at) = self.restart(before);
         let mut raw = self.raw(at)?;
         // What the entry at `at`, which is before the target, has in common with it.
         let mut matched = common_prefix(raw.rest, target);
         loop {
+            payload_at += raw.payload_bytes;
             at = raw.end;
             if at >= run_end {
                 break;
@@ -189,26 +222,35 @@ impl<'a> Block<'a> {
                 // It differs from the target where the one before did.
                 Ordering::Greater => continue,
                 // It is above the one before where that was still like the target.
-                Ordering::Less => return Ok(Some(Found::new(at, raw, false))),
+                Ordering::Less => return self.found(at, payload_at, raw, false).map(Some),
                 Ordering::Equal => {
                     let wanted = &target[matched..];
                     let common = common_prefix(raw.rest, wanted);
                     match raw.rest[common..].first().cmp(&wanted[common..].first()) {
                         Ordering::Less => matched += common,
-                        order => return Ok(Some(Found::new(at, raw, order.is_eq()))),
+                        order => {
+                            return self.found(at, payload_at, raw, order.is_eq()).map(Some);
+                        }
                     }
                 }
             }
         }
-        if after < self.restart_count() {
-            return self.found_at_restart(after, target).map(Some);
-        }
-        Ok(None)
+        if has_next { self.found_at_restart(after, target).map(Some) } else { Ok(None) }
     }
 
-    /// How many restarts have a key before `target`.
-    fn restarts_before(&self, target: &[u8]) -> Result<usize, Broken> {
-        let (mut low, mut high) = (0, self.restart_count());
+    pub(super) fn restart_count(&self) -> usize {
+        self.restarts.len() / RESTART_BYTES
+    }
+
+    /// The key at a restart.
+    pub(super) fn restart_key(&self, index: usize) -> Result<&'a [u8], Broken> {
+        Ok(self.raw_at_restart(index)?.rest)
+    }
+
+    /// How many restarts have a key before `target`, if it is known to be one of `among`.
+    #[inline]
+    fn restarts_before(&self, target: &[u8], among: Range<usize>) -> Result<usize, Broken> {
+        let Range { start: mut low, end: mut high } = among;
         while low < high {
             let middle = (low + high) / 2;
             if self.raw_at_restart(middle)?.rest < target {
@@ -222,73 +264,95 @@ impl<'a> Block<'a> {
 
     fn found_at_restart(&self, index: usize, target: &[u8]) -> Result<Found, Broken> {
         let raw = self.raw_at_restart(index)?;
-        Ok(Found::new(self.restart(index), raw, raw.rest == target))
+        let (at, payload_at) = self.restart(index);
+        self.found(at, payload_at, raw, raw.rest == target)
     }
 
+    #[inline]
+    fn found(
+        &self,
+        at: usize,
+        payload_at: usize,
+        raw: Raw<'_>,
+        is_equal: bool,
+    ) -> Result<Found, Broken> {
+        let payload_end = payload_at + raw.payload_bytes;
+        if payload_end > self.payloads.len() {
+            return Err(Broken);
+        }
+        let payloads_at = HEAD_BYTES + self.restarts.len() + self.keys.len();
+        Ok(Found {
+            is_equal,
+            payload: payloads_at + payload_at..payloads_at + payload_end,
+            key: at..raw.end,
+            shared: raw.shared,
+            rest_bytes: raw.rest.len(),
+        })
+    }
+
+    #[inline]
     fn raw_at_restart(&self, index: usize) -> Result<Raw<'a>, Broken> {
-        let raw = self.raw(self.restart(index))?;
+        let raw = self.raw(self.restart(index).0)?;
         if raw.shared == 0 { Ok(raw) } else { Err(Broken) }
     }
 
-    fn restart_count(&self) -> usize {
-        self.restarts.len() / 4
-    }
-
-    /// Where an entry is that shares nothing, if the block is sound.
-    fn restart(&self, index: usize) -> usize {
-        number_u32(self.restarts, index * 4) as usize
+    /// Where a key is that shares nothing, if the block is sound, and where its payload is.
+    #[inline]
+    fn restart(&self, index: usize) -> (usize, usize) {
+        let at = index * RESTART_BYTES;
+        (number_u32(self.restarts, at) as usize, number_u32(self.restarts, at + 4) as usize)
     }
 
     #[inline]
     fn raw(&self, at: usize) -> Result<Raw<'a>, Broken> {
-        raw(self.entries, at).ok_or(Broken)
+        raw(self.keys, at).ok_or(Broken)
     }
 }
 
-#[inline]
-fn raw(entries: &[u8], at: usize) -> Option<Raw<'_>> {
-    let bytes = entries.get(at..)?;
-    let (shared, rest, payload, body) = match bytes {
-        // Nearly always.
-        [shared @ 0..0x80, rest @ 0..0x80, payload @ 0..0x80, body @ ..] => {
-            (usize::from(*shared), usize::from(*rest), usize::from(*payload), body)
-        }
-        _ => {
-            let (shared, bytes) = varint::read(bytes)?;
-            let (rest, bytes) = varint::read(bytes)?;
-            let (payload, bytes) = varint::read(bytes)?;
-            let length = |number: u64| usize::try_from(number).ok();
-            (length(shared)?, length(rest)?, length(payload)?, bytes)
-        }
-    };
-    let (rest, behind) = body.split_at_checked(rest)?;
-    let payload_at = entries.len() - behind.len();
-    let end = payload_at + behind.get(..payload)?.len();
-    Some(Raw { shared, rest, payload_at, end })
+#[inline(always)]
+fn raw(keys: &[u8], at: usize) -> Option<Raw<'_>> {
+    let bytes = keys.get(at..)?;
+    // Nearly always.
+    if let [shared @ 0..0x80, rest @ 0..0x80, payload @ 0..0x80, body @ ..] = bytes {
+        let rest = body.get(..usize::from(*rest))?;
+        return Some(Raw {
+            shared: usize::from(*shared),
+            rest,
+            payload_bytes: usize::from(*payload),
+            end: at + 3 + rest.len(),
+        });
+    }
+    raw_longer(keys, bytes)
 }
 
-impl Found {
-    fn new(at: usize, raw: Raw<'_>, is_equal: bool) -> Self {
-        Self {
-            is_equal,
-            payload: raw.payload_at..raw.end,
-            at,
-            shared: raw.shared,
-            rest: raw.payload_at - raw.rest.len()..raw.payload_at,
-        }
-    }
+#[inline(never)]
+fn raw_longer<'a>(keys: &'a [u8], bytes: &'a [u8]) -> Option<Raw<'a>> {
+    let (shared, bytes) = varint::read(bytes)?;
+    let (rest, bytes) = varint::read(bytes)?;
+    let (payload, bytes) = varint::read(bytes)?;
+    // No block is so long that these do not fit.
+    let length = |number: u64| u32::try_from(number).ok().map(|number| number as usize);
+    let (rest, behind) = bytes.split_at_checked(length(rest)?)?;
+    Some(Raw {
+        shared: length(shared)?,
+        rest,
+        payload_bytes: length(payload)?,
+        end: keys.len() - behind.len(),
+    })
 }
 
 /// A place in a block, to walk from either way. It is at an entry, before the first or behind the last.
 pub(super) struct BlockCursor {
     bytes: Bytes,
-    entries_end: usize,
     restart_count: usize,
-    /// The entry, `at..end`; where these are the same, there is none.
+    keys_at: usize,
+    payloads_at: usize,
+    /// The entry's key in the keys, `at..end`; where these are the same, there is none.
     at: usize,
     end: usize,
+    /// The entry's payload in the payloads.
+    payload: Range<usize>,
     key: Vec<u8>,
-    payload_at: usize,
 }
 
 impl BlockCursor {
@@ -303,26 +367,29 @@ impl BlockCursor {
     pub(super) fn nowhere() -> Self {
         Self {
             bytes: Bytes::new(),
-            entries_end: 0,
             restart_count: 0,
+            keys_at: 0,
+            payloads_at: 0,
             at: 0,
             end: 0,
+            payload: 0..0,
             key: Vec::new(),
-            payload_at: 0,
         }
     }
 
     /// Out of the block.
     pub(super) fn leave(&mut self) {
         self.bytes = Bytes::new();
-        (self.entries_end, self.restart_count) = (0, 0);
+        (self.restart_count, self.keys_at, self.payloads_at) = (0, 0, 0);
         self.rewind();
     }
 
     /// Goes on in another block, before its first entry.
     pub(super) fn enter(&mut self, bytes: Bytes) -> Result<(), Broken> {
         let block = Block::new(&bytes)?;
-        (self.entries_end, self.restart_count) = (block.entries.len(), block.restart_count());
+        self.restart_count = block.restart_count();
+        self.keys_at = HEAD_BYTES + block.restarts.len();
+        self.payloads_at = self.keys_at + block.keys.len();
         self.bytes = bytes;
         self.rewind();
         Ok(())
@@ -330,7 +397,7 @@ impl BlockCursor {
 
     /// Before the first entry.
     pub(super) fn rewind(&mut self) {
-        (self.at, self.end, self.payload_at) = (0, 0, 0);
+        (self.at, self.end, self.payload) = (0, 0, 0..0);
         self.key.clear();
     }
 
@@ -347,7 +414,7 @@ impl BlockCursor {
 
     #[inline]
     pub(super) fn payload(&self) -> &[u8] {
-        &self.bytes[self.payload_at..self.end]
+        &self.bytes[self.payloads_at..][self.payload.clone()]
     }
 
     /// A part of the block without a copy.
@@ -358,18 +425,19 @@ impl BlockCursor {
     /// To the next entry, or behind the last; says whether there was one.
     #[inline]
     pub(super) fn next(&mut self) -> Result<bool, Broken> {
-        if self.end == self.entries_end {
+        let keys = &self.bytes[self.keys_at..self.payloads_at];
+        if self.end == keys.len() {
             self.at = self.end;
             return Ok(false);
         }
-        let raw = raw(&self.bytes[..self.entries_end], self.end).ok_or(Broken)?;
-        if raw.shared > self.key.len() {
+        let raw = raw(keys, self.end).ok_or(Broken)?;
+        let payload = self.payload.end..self.payload.end + raw.payload_bytes;
+        if raw.shared > self.key.len() || payload.end > self.bytes.len() - self.payloads_at {
             return Err(Broken);
         }
         self.key.truncate(raw.shared);
         self.key.extend_from_slice(raw.rest);
-        self.at = self.end;
-        (self.payload_at, self.end) = (raw.payload_at, raw.end);
+        (self.at, self.end, self.payload) = (self.end, raw.end, payload);
         Ok(true)
     }
 
@@ -380,38 +448,50 @@ impl BlockCursor {
             self.rewind();
             return Ok(false);
         }
+        // The last restart before it.
         let (mut low, mut high) = (0, self.restart_count);
         while low < high {
             let middle = (low + high) / 2;
-            if self.restart(middle) < goal {
+            if self.restart(middle).0 < goal {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
+        let (end, payload_end) = self.restart(low.checked_sub(1).ok_or(Broken)?);
         self.rewind();
-        self.end = self.restart(low.checked_sub(1).ok_or(Broken)?);
+        (self.end, self.payload) = (end, payload_end..payload_end);
         while self.next()? && self.end < goal {}
         if self.end == goal && self.at < goal { Ok(true) } else { Err(Broken) }
     }
 
     /// To the last entry.
     pub(super) fn last(&mut self) -> Result<bool, Broken> {
-        (self.at, self.end) = (self.entries_end, self.entries_end);
+        self.go_behind();
         self.prev()
     }
 
     /// To the first entry whose key is at least `target`, or behind the last.
     pub(super) fn seek(&mut self, target: &[u8]) -> Result<bool, Broken> {
-        let Some(found) = Block::new(&self.bytes)?.search(target)? else {
-            (self.at, self.end) = (self.entries_end, self.entries_end);
+        self.seek_among(target, 0..self.restart_count)
+    }
+
+    /// The same, with what is known as in [`Block::search_among`].
+    pub(super) fn seek_among(
+        &mut self,
+        target: &[u8],
+        among: Range<usize>,
+    ) -> Result<bool, Broken> {
+        let Some(found) = Block::new(&self.bytes)?.search_among(target, among)? else {
+            self.go_behind();
             return Ok(false);
         };
+        let rest_at = self.keys_at + found.key.end - found.rest_bytes;
         self.key.clear();
         self.key.extend_from_slice(target.get(..found.shared).ok_or(Broken)?);
-        self.key.extend_from_slice(&self.bytes[found.rest]);
-        self.at = found.at;
-        (self.payload_at, self.end) = (found.payload.start, found.payload.end);
+        self.key.extend_from_slice(&self.bytes[rest_at..rest_at + found.rest_bytes]);
+        (self.at, self.end) = (found.key.start, found.key.end);
+        self.payload = found.payload.start - self.payloads_at..found.payload.end - self.payloads_at;
         Ok(true)
     }
 
@@ -421,8 +501,14 @@ impl BlockCursor {
         self.prev()
     }
 
-    fn restart(&self, index: usize) -> usize {
-        number_u32(&self.bytes, self.entries_end + index * 4) as usize
+    fn go_behind(&mut self) {
+        let end = self.payloads_at - self.keys_at;
+        (self.at, self.end) = (end, end);
+    }
+
+    fn restart(&self, index: usize) -> (usize, usize) {
+        let at = HEAD_BYTES + index * RESTART_BYTES;
+        (number_u32(&self.bytes, at) as usize, number_u32(&self.bytes, at + 4) as usize)
     }
 }
 
@@ -434,7 +520,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     let (a, b) = (&a[..length], &b[..length]);
     let mut common = 0;
     for (a, b) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
-        let difference = number_word(a) ^ number_word(b);
+        let difference = number_u64(a, 0) ^ number_u64(b, 0);
         if difference != 0 {
             return common + difference.trailing_zeros() as usize / 8;
         }
@@ -442,11 +528,6 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     }
     let rest = a[common..].iter().zip(&b[common..]);
     common + rest.take_while(|(a, b)| a == b).count()
-}
-
-#[inline]
-fn number_word(bytes: &[u8]) -> u64 {
-    crate::storage::header::number_u64(bytes, 0)
 }
 
 #[cfg(test)]
@@ -476,6 +557,7 @@ mod tests {
         let bytes = builder.block_bytes();
         let block = Bytes::copy_from_slice(builder.finish());
         assert_eq!(block.len(), bytes);
+        assert!(builder.is_empty());
         block
     }
 
@@ -546,12 +628,15 @@ mod tests {
 
         #[test]
         fn any_bytes_are_walked_without_a_panic(
-            mut bytes in vec(any::<u8>(), 0..100),
-            restarts in 0u8..8,
+            bytes in vec(any::<u8>(), 0..100),
+            (restarts, keys) in (0u8..4, 0u8..70),
+            offsets in vec(0u8..40, 0..8),
             target in vec(any::<u8>(), 0..6),
         ) {
-            bytes.extend([restarts, 0, 0, 0]);
-            walk(bytes.into(), &target);
+            let mut block = vec![restarts, 0, 0, 0, keys, 0, 0, 0];
+            block.extend(offsets.into_iter().flat_map(|offset| [offset, 0, 0, 0]));
+            block.extend(bytes);
+            walk(block.into(), &target);
         }
     }
 

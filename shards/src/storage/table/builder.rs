@@ -180,7 +180,6 @@ impl Builder {
         self.output.write(sealed).await?;
         self.index.add(self.block.last_key(), next, span);
         self.blocks += 1;
-        self.block.clear();
         Ok(())
     }
 

@@ -159,7 +159,7 @@ impl Cursor {
         };
         self.leave();
         // The first block that holds a key of at least this; the key before is there or in the block before.
-        let span = match self.index.seek(key) {
+        let span = match self.index.seek(self.table.index(), key) {
             Ok(None) if direction == Direction::Backward => self.index.last(),
             span => span,
         };

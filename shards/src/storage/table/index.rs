@@ -1,5 +1,7 @@
 //! Which block a key can be in: for each data block a separator, and where the block lies.
 
+use std::{cmp::Ordering, ops::Range};
+
 use bytes::Bytes;
 
 use super::{
@@ -46,8 +48,14 @@ impl IndexBuilder {
 }
 
 /// The index of an open table.
+///
+/// Always true: `heads[i]` is the head of the key at restart `i`, and the heads do not fall.
 pub(super) struct Index {
     bytes: Bytes,
+    /// Bytes that all keys of the index begin with; a head is the 8 bytes behind them.
+    common_bytes: usize,
+    /// Side by side, so that most of a search stays within few cache lines.
+    heads: Box<[u64]>,
 }
 
 impl Index {
@@ -73,13 +81,41 @@ impl Index {
             before.extend_from_slice(cursor.key());
         }
         let whole = count == blocks && position == data.end() && before.as_deref() == Some(largest);
-        if whole { Ok(Self { bytes }) } else { Err(Broken) }
+        if !whole {
+            return Err(Broken);
+        }
+        let block = Block::new(&bytes)?;
+        let common_bytes = common_prefix(block.restart_key(0)?, largest);
+        let restarts = 0..block.restart_count();
+        let heads = restarts.map(|index| Ok(head(block.restart_key(index)?, common_bytes)));
+        let heads = heads.collect::<Result<Box<[u64]>, Broken>>()?;
+        if !heads.is_sorted() {
+            return Err(Broken);
+        }
+        Ok(Self { bytes, common_bytes, heads })
     }
 
     /// The only block in which the newest version of `key` can be.
     pub(super) fn find(&self, key: &[u8]) -> Result<Option<Span>, Broken> {
-        let found = Block::new(&self.bytes)?.search(key)?;
+        let block = Block::new(&self.bytes)?;
+        let found = block.search_among(key, self.restarts_like(&block, key)?)?;
         found.map(|found| read_span(&self.bytes[found.payload])).transpose()
+    }
+
+    /// The restarts whose keys have to be looked at to place `key` among them.
+    fn restarts_like(&self, block: &Block<'_>, key: &[u8]) -> Result<Range<usize>, Broken> {
+        let common = block.restart_key(0)?.get(..self.common_bytes).ok_or(Broken)?;
+        let own = &key[..key.len().min(self.common_bytes)];
+        Ok(match own.cmp(common) {
+            Ordering::Less => 0..0,
+            Ordering::Greater => self.heads.len()..self.heads.len(),
+            Ordering::Equal => {
+                let head = head(key, self.common_bytes);
+                let start = self.heads.partition_point(|other| *other < head);
+                let like = self.heads[start..].iter().take_while(|other| **other == head);
+                start..start + like.count()
+            }
+        })
     }
 
     pub(super) fn cursor(&self) -> Result<IndexCursor, Broken> {
@@ -87,7 +123,20 @@ impl Index {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + size_of_val(&*self.heads)
+    }
+}
+
+/// The 8 bytes of a key from `at` on, as a number that orders like them; bytes that are not there count as 0.
+fn head(key: &[u8], at: usize) -> u64 {
+    let bytes = key.get(at..).unwrap_or_default();
+    match bytes.first_chunk() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => {
+            let mut place = [0; 8];
+            place[..bytes.len()].copy_from_slice(bytes);
+            u64::from_be_bytes(place)
+        }
     }
 }
 
@@ -95,9 +144,10 @@ impl Index {
 pub(super) struct IndexCursor(BlockCursor);
 
 impl IndexCursor {
-    /// To the first block that can hold a key of at least `key`.
-    pub(super) fn seek(&mut self, key: &[u8]) -> Result<Option<Span>, Broken> {
-        self.0.seek(key)?;
+    /// To the first block that can hold a key of at least `key`; `index` is what this came from.
+    pub(super) fn seek(&mut self, index: &Index, key: &[u8]) -> Result<Option<Span>, Broken> {
+        let among = index.restarts_like(&Block::new(&index.bytes)?, key)?;
+        self.0.seek_among(key, among)?;
         self.span()
     }
 
@@ -232,6 +282,39 @@ mod tests {
             }
         }
         assert_eq!(index.find(&[49, 9, 10]), Ok(None));
+        assert_eq!(index.find(&[]).unwrap().unwrap().offset, 4096);
+    }
+
+    #[test]
+    fn keys_are_found_whatever_they_have_in_common() {
+        for common in [0, 3, 100] {
+            for tail in [1, 7, 8, 9, 20] {
+                let key = |number: u8, last: u8| {
+                    [&vec![5; common][..], &vec![number / 16; tail][..], &[number, last]].concat()
+                };
+                let mut builder = IndexBuilder::new();
+                let blocks = 100;
+                for block in 0..blocks {
+                    let span = Span { offset: 4096 + u64::from(block) * 10, bytes: 10 };
+                    let next = key(block + 1, 0);
+                    builder.add(&key(block, 9), (block < blocks - 1).then_some(&next), span);
+                }
+                let bytes = Bytes::copy_from_slice(builder.finish());
+                let data = Span { offset: 4096, bytes: 1000 };
+                let index = Index::new(bytes, 100, data, &key(99, 9)).unwrap();
+                for block in 0..blocks {
+                    for key in [key(block, 0), key(block, 9)] {
+                        let span = index.find(&key).unwrap().unwrap();
+                        assert_eq!(span.offset, 4096 + u64::from(block) * 10, "{key:?}");
+                    }
+                }
+                for length in 0..=common {
+                    assert_eq!(index.find(&vec![4; length]).unwrap().unwrap().offset, 4096);
+                    let behind = index.find(&[&vec![5; length][..], &[200]].concat());
+                    assert_eq!(behind, Ok(None));
+                }
+            }
+        }
     }
 
     #[test]

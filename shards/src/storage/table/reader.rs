@@ -129,6 +129,10 @@ impl Table {
         self.filter.may_hold(hash)
     }
 
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
     pub(super) fn index_cursor(&self) -> Result<IndexCursor, StorageError> {
         self.index.cursor().map_err(|Broken| self.broken_index())
     }

@@ -87,25 +87,23 @@ fn times_of_lookups() {
         }
     }
     let mut dice = Dice::new(1);
-    for spread in [1000, 100_000, COUNT] {
-        let keys: Vec<_> = (0..COUNT).map(|_| &rows[dice.below(spread) as usize].0).collect();
+    let of = |number: u64| table_key(1, format!("user:{number:011}").as_bytes());
+    for (name, from, spread) in [
+        ("one of 1,000 keys", 0, 1000),
+        ("one of 100,000 keys", 0, 100_000),
+        ("one of 1,000,000 keys", 0, COUNT),
+        ("absent keys", COUNT, COUNT),
+    ] {
+        // Side by side: their own misses are not the table's.
+        let keys = (0..COUNT).map(|_| of(from + dice.below(spread)).try_into().unwrap());
+        let keys: Vec<[u8; 20]> = keys.collect();
         let start = Instant::now();
         for key in &keys {
             black_box(table.get(&cache, &probe(key)).unwrap());
         }
-        println!(
-            "get over {spread} keys, cached: {} ns",
-            start.elapsed().as_nanos() / u128::from(COUNT)
-        );
+        let took = start.elapsed().as_nanos() / u128::from(COUNT);
+        println!("get of {name}, cached: {took} ns");
     }
-    let keys: Vec<_> = (0..COUNT)
-        .map(|_| table_key(1, format!("user:{:010}", dice.below(COUNT)).as_bytes()))
-        .collect();
-    let start = Instant::now();
-    for key in &keys {
-        black_box(table.get(&cache, &probe(key)).unwrap());
-    }
-    println!("get of absent keys: {} ns", start.elapsed().as_nanos() / u128::from(COUNT));
     println!(
         "memory of the open table: {} bytes a key",
         table.memory_bytes() as f64 / COUNT as f64
@@ -170,8 +168,17 @@ fn times_of_walks_and_merges() {
             COUNT as f64 / start.elapsed().as_secs_f64() / 1e6
         );
     }
+}
+
+#[test]
+#[ignore = "prints times"]
+fn times_of_short_scans() {
+    let rows = numbered(COUNT, 100);
+    let (table, cache) = filled(&Shelf::plain(8192), &rows);
+    let mut warm = Cursor::new(Rc::clone(&table), Some(Rc::clone(&cache))).unwrap();
+    assert_eq!(super::walk(&mut warm, Target::First).unwrap().len() as u64, COUNT);
     let mut dice = Dice::new(1);
-    let starts: Vec<_> = (0..100_000).map(|_| &rows[dice.below(COUNT - 100) as usize].0).collect();
+    let starts: Vec<_> = (0..COUNT).map(|_| &rows[dice.below(COUNT - 100) as usize].0).collect();
     let start = Instant::now();
     for key in &starts {
         let cursor = Cursor::new(Rc::clone(&table), Some(Rc::clone(&cache))).unwrap();
@@ -183,7 +190,7 @@ fn times_of_walks_and_merges() {
             }
         });
     }
-    println!("scan of 10 rows, cached: {} ns", start.elapsed().as_nanos() / 100_000);
+    println!("scan of 10 rows, cached: {} ns", start.elapsed().as_nanos() / u128::from(COUNT));
 }
 
 /// The smallest work that a compaction does: merged and written again.

@@ -92,7 +92,8 @@ fn even(shelf: &Shelf, number: u64, fill: u8) -> Vec<Row> {
     rows
 }
 
-const EVEN_BYTES: usize = 3000 + 8 + 1 + 1 + 5 + 4 + 16;
+/// Head, restart, lengths, key, sequence, flags, data, trailer.
+const EVEN_BYTES: usize = 8 + 8 + (1 + 1 + 2) + 5 + 1 + 1 + 3000 + 16;
 
 #[test]
 fn blocks_that_changed_places_are_found() {

@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{Shelf, look_up, newest, numbered, options, probe, rows, table_key};
 use crate::storage::{
     cache::Cache,
-    table::{BuilderOptions, Lookup},
+    table::{BuilderOptions, Lookup, Span},
     tests::cost::allocations,
 };
 
@@ -36,6 +36,11 @@ fn a_cold_get_reads_once_and_a_hot_one_not_at_all() {
     let table = shelf.table(1, &rows);
     let cache = Cache::new(1 << 20);
     let row = &rows[4321];
+    let data = Span { offset: 4096, bytes: table.meta().bytes };
+    let needed = table.get(&Cache::new(0), &probe(&row.0)).unwrap();
+    assert!(
+        matches!(needed, Lookup::NeedsBlock(span) if span.offset > data.offset && span.bytes < 8300)
+    );
     for reads in [1, 0, 0] {
         let before = shelf.disk.calls();
         assert_eq!(look_up(&table, &cache, &row.0).unwrap(), newest(&rows, &row.0));

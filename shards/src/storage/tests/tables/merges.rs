@@ -119,8 +119,8 @@ fn newest(merge: &mut Merge, target: Target<'_>) -> Vec<Row> {
         merge.seek(target).await.unwrap();
         let mut rows = Vec::new();
         while let Some(newest) = merge.next_newest().await.unwrap() {
-            let entry = newest.entry.clone();
-            rows.push((newest.table_key.clone(), entry.sequence, entry.change));
+            let entry = newest.entry;
+            rows.push((newest.table_key.to_vec(), entry.sequence, entry.change));
         }
         assert_eq!(merge.next_newest().await.unwrap(), None);
         rows
