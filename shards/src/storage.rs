@@ -20,12 +20,18 @@
 pub mod clock;
 pub mod disk;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod background;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod cache;
 mod commit;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod compaction;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
 mod entry;
@@ -34,7 +40,10 @@ mod group;
 mod header;
 mod key;
 mod log;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod manifest;
 mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
@@ -53,7 +62,10 @@ mod ticket;
 mod transaction;
 mod value;
 mod varint;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used by the engine when it flushes")
+)]
 mod version;
 mod wal;
 

@@ -23,10 +23,10 @@ mod tombstones;
 mod universal;
 
 pub(super) use job::{Done, Job, JobError};
-pub(super) use plan::{Claim, Input, Place, Plan, Reason};
+pub(super) use plan::{Claim, Plan, Reason};
 pub(super) use policy::{Policy, Strategy};
 pub(super) use pressure::{Grade, Pressure};
-pub(super) use shape::{KeyRange, RunShape, Shape, TableShape};
+pub(super) use shape::Shape;
 
 /// The next thing to do; `None` if all is well, or if what is to be done waits for plans that are being carried out.
 pub(super) fn pick(shape: &Shape, policy: &Policy) -> Option<Plan> {

@@ -203,10 +203,6 @@ impl Collections {
         self.ids.get(name).copied()
     }
 
-    pub(super) fn name(&self, id: CollectionId) -> Option<&Rc<str>> {
-        self.names.get(&id)
-    }
-
     /// Numbers and names, in the order of the numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (CollectionId, &Rc<str>)> {
         self.names.iter().map(|(id, name)| (*id, name))

@@ -221,6 +221,7 @@ impl Log {
     }
 
     /// Of the next record.
+    #[cfg_attr(not(test), expect(dead_code, reason = "used by the engine when it flushes"))]
     pub(in crate::storage) fn sequence(&self) -> u64 {
         self.sequence
     }

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{BlobState, Collections, LiveTable, SortedRun, Version};
+use super::{Collections, LiveTable, SortedRun, Version};
 use crate::storage::manifest::{Addition, Edit};
 
 /// Why an edit does not fit.
@@ -181,11 +181,4 @@ fn add(
         runs.insert(place, Rc::new(SortedRun { number, tables }));
     }
     Ok(())
-}
-
-impl BlobState {
-    /// Data that entries refer to.
-    pub(in crate::storage) fn live(&self) -> u64 {
-        self.bytes - self.garbage
-    }
 }
