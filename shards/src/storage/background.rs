@@ -29,7 +29,7 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use self::reply::Door;
+use self::reply::{Door, Ending};
 use super::disk::Disk;
 
 /// Whose work comes first.
@@ -71,7 +71,7 @@ pub(super) trait Background {
 /// Work on its way to where it is done.
 pub(super) struct Work {
     urgency: Urgency,
-    door: Arc<Door>,
+    ending: Ending,
     begin: Box<dyn FnOnce(Desk) -> LocalBoxFuture<'static, ()> + Send>,
 }
 
@@ -97,13 +97,12 @@ where
     F: Future<Output = T> + 'static,
     W: FnOnce(Desk) -> F + Send + 'static,
 {
-    let (promise, mut result) = reply::pair();
-    let door = promise.door();
+    let (promise, mut result, ending) = reply::pair();
     let begin = move |desk| -> LocalBoxFuture<'static, ()> {
         let work = work(desk);
         Box::pin(async move { promise.keep(work.await) })
     };
-    let mut here = background.take(Work { urgency, door, begin: Box::new(begin) });
+    let mut here = background.take(Work { urgency, ending, begin: Box::new(begin) });
     let mut is_done = false;
     poll_fn(move |cx| {
         is_done = is_done || here.as_mut().poll(cx).is_ready();
@@ -114,23 +113,24 @@ where
 /// Work that has been begun.
 struct Job {
     urgency: Urgency,
-    door: Arc<Door>,
     future: LocalBoxFuture<'static, ()>,
+    /// Dropped last: what the work holds goes before anybody hears of the end.
+    ending: Ending,
 }
 
 impl Job {
     /// `None` if it panicked at once.
     fn begin(work: Work, disk: &Rc<dyn Disk>) -> Option<Self> {
-        let Work { urgency, door, begin } = work;
-        let desk = Desk { disk: Rc::clone(disk), pace: Pace::new(Arc::clone(&door)) };
-        let future = contained(&door, || begin(desk))?;
-        Some(Self { urgency, door, future })
+        let Work { urgency, ending, begin } = work;
+        let desk = Desk { disk: Rc::clone(disk), pace: Pace::new(Arc::clone(&ending.0)) };
+        let future = contained(&ending.0, || begin(desk))?;
+        Some(Self { urgency, future, ending })
     }
 
     /// Goes on with it. Ready when it has ended, well or not.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let future = &mut self.future;
-        contained(&self.door, || future.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))
+        contained(&self.ending.0, || future.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))
     }
 }
 
@@ -164,7 +164,6 @@ impl Background for Inline {
             let Some(running) = &mut job else { return Poll::Ready(()) };
             let polled = running.poll(cx);
             if polled.is_ready() {
-                // What it holds goes before anybody hears of the end.
                 job = None;
             }
             polled

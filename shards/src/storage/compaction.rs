@@ -25,8 +25,7 @@ mod universal;
 #[cfg(test)]
 use {
     job::Done,
-    plan::{Claim, Input, Place, Reason},
-    shape::KeyRange,
+    plan::{Claim, Reason},
 };
 
 pub(super) use job::{Job, JobError};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use atomic_waker::AtomicWaker;
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::Lost;
 
@@ -17,15 +17,18 @@ use super::Lost;
 #[derive(Default)]
 pub(super) struct Door {
     waiter: AtomicWaker,
+    /// Nobody waits any more.
     given_up: AtomicBool,
+    /// Nobody works any more.
+    ended: AtomicBool,
     panic: OnceLock<String>,
 }
 
-/// The end of who works. Dropped without a result, it says so.
-pub(super) struct Promise<T> {
-    door: Arc<Door>,
-    sender: Option<Sender<T>>,
-}
+/// Held as long as the work may go on. When it is dropped, whoever waits is told.
+pub(super) struct Ending(pub(super) Arc<Door>);
+
+/// The end of who works.
+pub(super) struct Promise<T>(Sender<T>);
 
 /// The end of who waits. Dropped, it gives the work up.
 pub(super) struct Waiting<T> {
@@ -33,11 +36,10 @@ pub(super) struct Waiting<T> {
     receiver: Receiver<T>,
 }
 
-pub(super) fn pair<T>() -> (Promise<T>, Waiting<T>) {
+pub(super) fn pair<T>() -> (Promise<T>, Waiting<T>, Ending) {
     let door = Arc::new(Door::default());
     let (sender, receiver) = crossbeam_channel::bounded(1);
-    let promise = Promise { door: Arc::clone(&door), sender: Some(sender) };
-    (promise, Waiting { door, receiver })
+    (Promise(sender), Waiting { door: Arc::clone(&door), receiver }, Ending(door))
 }
 
 impl Door {
@@ -56,36 +58,31 @@ impl Door {
 }
 
 impl<T> Promise<T> {
-    pub(super) fn door(&self) -> Arc<Door> {
-        Arc::clone(&self.door)
-    }
-
     pub(super) fn keep(self, result: T) {
-        if let Some(sender) = &self.sender {
-            // Nobody may be there to hear it any more.
-            let _ = sender.send(result);
-        }
+        // Nobody may be there to hear it any more.
+        let _ = self.0.send(result);
     }
 }
 
-impl<T> Drop for Promise<T> {
+impl Drop for Ending {
     fn drop(&mut self) {
-        // The channel closes before the waiter looks.
-        self.sender = None;
-        self.door.waiter.wake();
+        self.0.ended.store(true, Ordering::Release);
+        self.0.waiter.wake();
     }
 }
 
 impl<T> Waiting<T> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Lost>> {
         self.door.waiter.register(cx.waker());
+        // In this order: what is sent before the end is there when the end is seen.
+        let has_ended = self.door.ended.load(Ordering::Acquire);
         match self.receiver.try_recv() {
             Ok(result) => Poll::Ready(Ok(result)),
-            Err(TryRecvError::Empty) => Poll::Pending,
-            Err(TryRecvError::Disconnected) => {
+            Err(_) if has_ended => {
                 let panic = self.door.panic.get().cloned();
                 Poll::Ready(Err(panic.map_or(Lost::Stopped, Lost::Panicked)))
             }
+            Err(_) => Poll::Pending,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Worker {
                 self.begin(work, &disk);
             }
             if self.stopping.load(Ordering::Relaxed) {
-                self.jobs.iter().for_each(|running| running.job.door.give_up());
+                self.jobs.iter().for_each(|running| running.job.ending.0.give_up());
             }
             match self.most_urgent() {
                 Some(index) => self.go_on(index),

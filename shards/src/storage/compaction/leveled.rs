@@ -186,7 +186,7 @@ fn unite(shape: &Shape, policy: &Policy, level: usize) -> Option<Plan> {
 }
 
 /// Merges one table with those that it overlaps in the run below: the table for which that is least, for its size. Where
-/// there are none, its neighbours without any go with it, up to `excess` bytes.
+/// there are none, neighbours that fit into the same gap go with it, up to `excess` bytes.
 fn push_cheapest(
     shape: &Shape,
     policy: &Policy,
@@ -203,6 +203,7 @@ fn push_cheapest(
     };
     let tables = &from.run.tables;
     let costs: Vec<f64> = tables.iter().map(cost).collect();
+    let gap = |table: &TableShape| below.map(|below| below.run.before(&table.keys));
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by(|a, b| costs[*a].total_cmp(&costs[*b]));
     order.into_iter().find_map(|first| {
@@ -210,7 +211,7 @@ fn push_cheapest(
         let free = (first..tables.len()).take_while(|index| {
             let is_due = bytes < excess;
             bytes += tables[*index].bytes;
-            costs[*index] == 0.0 && is_due
+            costs[*index] == 0.0 && is_due && gap(&tables[*index]) == gap(&tables[first])
         });
         let tables = &tables[first..first + free.count().max(1)];
         let mut taken = vec![Taken { level: from.level, run: from.run, tables }];

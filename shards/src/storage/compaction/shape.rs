@@ -96,9 +96,13 @@ impl RunShape {
 
     /// The tables that share keys with `keys`.
     pub(super) fn overlapping(&self, keys: &KeyRange) -> &[TableShape] {
-        let first = self.tables.partition_point(|table| table.keys.largest < keys.smallest);
-        let rest = &self.tables[first..];
+        let rest = &self.tables[self.before(keys)..];
         &rest[..rest.partition_point(|table| table.keys.smallest <= keys.largest)]
+    }
+
+    /// How many tables end before `keys` begin.
+    pub(super) fn before(&self, keys: &KeyRange) -> usize {
+        self.tables.partition_point(|table| table.keys.largest < keys.smallest)
     }
 }
 

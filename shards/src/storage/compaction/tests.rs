@@ -4,3 +4,4 @@ mod convergence;
 mod cost;
 mod job;
 mod tree;
+mod whole;

@@ -414,7 +414,7 @@ fn file_numbers_begin_above_all_that_lie_in_the_folder() {
     let mut writer = Writer::on(&disk);
     let edit = writer.flush(12);
     writer.append(edit).unwrap();
-    drop(writer);
+    finish(writer.manifest.close());
     make_file(&disk, &format!("{DIR}/00000000000000000040.sst"));
     make_file(&disk, &format!("{DIR}/00000000000000000050.blob"));
     make_file(&disk, &format!("{DIR}/50.blob"));

@@ -2,7 +2,7 @@
 
 use super::tree::Tree;
 use crate::storage::{
-    compaction::{Place, Policy, Reason, Shape, Strategy, pick, scores},
+    compaction::{Policy, Reason, Shape, Strategy, pick, plan::Place, scores},
     disk::sim::Dice,
     tests::machine::with_seeds,
 };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::storage::{
     Meta, StorageError, Value,
     background::Desk,
-    compaction::{Done, Job, JobError, KeyRange, input::Inputs},
+    compaction::{Done, Job, JobError, input::Inputs, shape::KeyRange},
     disk::{
         Disk,
         sim::{Dice, Fault, SimDisk},
@@ -20,18 +20,18 @@ use crate::storage::{
     tests::machine::{finish, poll, with_seeds},
 };
 
-const DIR: &str = "/data";
-const BINDING: Binding = Binding { directory_id: 7, shard: 2, number: 0 };
+pub(super) const DIR: &str = "/data";
+pub(super) const BINDING: Binding = Binding { directory_id: 7, shard: 2, number: 0 };
 
 type Row = (Vec<u8>, u64, Change);
 
-fn key(number: u64) -> Vec<u8> {
+pub(super) fn key(number: u64) -> Vec<u8> {
     let mut key = Vec::new();
     push_table_key(CollectionId::new(1).unwrap(), format!("key {number:04}").as_bytes(), &mut key);
     key
 }
 
-fn build(disk: &SimDisk, number: u64, rows: &[Row]) -> TableMeta {
+pub(super) fn build(disk: &SimDisk, number: u64, rows: &[Row]) -> TableMeta {
     finish(async {
         let (path, binding) = (table::path(DIR.as_ref(), number), Binding { number, ..BINDING });
         let options = BuilderOptions { block_bytes: 512, ..BuilderOptions::default() };
@@ -245,15 +245,14 @@ fn a_merge_that_nobody_waits_for_ends_without_a_trace() {
         let scene = Scene::new(seed);
         let desk = scene.desk();
         let mut run = pin!(scene.job.clone().run(&desk));
-        for _ in 0..seed * 3 {
-            if poll(run.as_mut()).is_ready() {
-                break;
+        let ended = (0..100_000).find_map(|turn| {
+            if turn == seed * 3 {
+                desk.give_up();
             }
-        }
-        desk.give_up();
-        let ended = (0..100_000).find_map(|_| match poll(run.as_mut()) {
-            Poll::Ready(ended) => Some(ended),
-            Poll::Pending => None,
+            match poll(run.as_mut()) {
+                Poll::Ready(ended) => Some(ended),
+                Poll::Pending => None,
+            }
         });
         if let Err(error) = ended.unwrap() {
             assert!(matches!(error, JobError::GivenUp(_)), "{error}");

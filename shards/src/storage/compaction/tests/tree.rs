@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::storage::{
-    compaction::{Claim, KeyRange, Place, Plan, Policy, Shape, pick},
+    compaction::{
+        Claim, Plan, Policy, Shape, pick,
+        plan::{Input, Place},
+        shape::KeyRange,
+    },
     disk::sim::Dice,
     manifest::{Addition, Edit},
     table::TableMeta,
@@ -278,7 +282,7 @@ fn check(shape: &Shape, plan: &Plan) {
     let runs: Vec<_> = shape.runs().collect();
     let place = |index: usize| (runs[index].level, std::cmp::Reverse(runs[index].run.number));
     let is_taken = |index: usize, number: u64| {
-        let is_run = |input: &&crate::storage::compaction::Input| {
+        let is_run = |input: &&Input| {
             input.level == runs[index].level && input.run == runs[index].run.number
         };
         plan.inputs.iter().filter(is_run).any(|input| input.tables.contains(&number))
