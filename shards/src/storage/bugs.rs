@@ -13,7 +13,7 @@ pub(super) enum Bug {
     NoTombstone,
     /// The log is cut when a memtable is frozen, not when it has been flushed.
     LogCutEarly,
-    /// A blob file goes although something in memory still refers to it.
+    /// A blob file that is collected goes before its values have been written again.
     BlobGoneEarly,
     /// A flush is installed without telling those who read meanwhile.
     FlushNotTold,

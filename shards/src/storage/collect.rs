@@ -14,6 +14,7 @@ use std::rc::Rc;
 use super::{
     StorageError,
     blob::{BlobFile, Found, Walk},
+    bugs::{Bug, is_planted},
     shard::{Inner, Shard},
     state::State,
     ticket::Ticket,
@@ -83,6 +84,9 @@ async fn collect(shard: &Shard, inner: &Inner, file: &Rc<BlobFile>) -> Result<bo
     let mut tickets: Vec<Ticket> = Vec::new();
     let mut bytes = 0;
     while let Some(found) = walk.next().await? {
+        if is_planted(Bug::BlobGoneEarly) {
+            break;
+        }
         bytes += u64::from(found.blob.bytes);
         tickets.extend(rewrite(shard, found).await?);
         if bytes >= BYTES_IN_FLIGHT_MAX {

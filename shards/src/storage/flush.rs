@@ -118,7 +118,7 @@ fn dead_blobs(state: &State, edit: &Edit, flushed: Sequence) -> Vec<u64> {
         // Entries of older tables that refer to a collected file lie beneath newer ones.
         let is_collected = state.collected.get(file).is_some_and(|newest| *newest <= flushed);
         state.blob_active != Some(*file)
-            && (!state.memtable.mentions(*file) || is_planted(Bug::BlobGoneEarly))
+            && !state.memtable.mentions(*file)
             && !edit.tables_added.iter().any(|added| referred(&added.meta, *file))
             && (is_collected || !version.tables().any(|table| referred(&table.meta, *file)))
     };

@@ -105,6 +105,8 @@ pub(super) struct Story {
     model: Model,
     sync: SyncMode,
     values: u64,
+    /// Most values are ciphertexts: blob files come and go, and are still referred to from memory.
+    is_large: bool,
 }
 
 impl Story {
@@ -114,7 +116,8 @@ impl Story {
         let mut machine = Machine::new(seed, sync, segment_bytes);
         machine.options.memtable_bytes_max = [3000, 12_000, 1 << 30][dice.below(3) as usize];
         machine.put_into_blobs([40, 4096, usize::MAX][dice.below(3) as usize]);
-        Self { machine, dice, model: Model::at(Contents::new()), sync, values: 0 }
+        let is_large = dice.one_in(4);
+        Self { machine, dice, model: Model::at(Contents::new()), sync, values: 0, is_large }
     }
 
     pub(super) fn tell(&mut self) {
@@ -346,6 +349,7 @@ impl Story {
     fn value(&mut self) -> Value {
         self.values += 1;
         let length = match self.dice.below(40) {
+            0..30 if self.is_large => 5000 + self.dice.below(30_000) as usize,
             0 => 300_000,
             1..=3 => 70_000,
             4..=5 => 20_000,
