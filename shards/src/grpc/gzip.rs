@@ -11,23 +11,32 @@ pub enum GzipError {
     /// They are no gzip stream.
     #[error("malformed gzip message: {0}")]
     Malformed(#[from] std::io::Error),
+    /// The end of the stream says another length than the stream has.
+    #[error("malformed gzip message: it has not the length that its last four bytes say")]
+    Length,
     /// They unpack to more than a message may have.
     #[error("message unpacks to more than the {max} bytes that limits.message_bytes_max allows")]
     TooLarge { max: usize },
 }
 
-/// Unpacks a message step by step, so that a large one does not hold the core.
+/// Unpacks a message step by step, so that a large one does not hold the core. Its room is made at
+/// once, from the length at the end of the stream: to grow it would copy tens of megabytes.
 pub struct Unpacker {
     decoder: GzDecoder<std::io::Cursor<Bytes>>,
     unpacked: Vec<u8>,
+    /// None until the first step.
+    length: Option<usize>,
     bytes_max: usize,
 }
+
+/// Most bytes that one byte of deflate stands for (zlib technical details: 1032), rounded up.
+const RATIO_MAX: usize = 1040;
 
 impl Unpacker {
     /// Refuses to make more than `bytes_max` bytes of `packed`.
     pub fn new(packed: Bytes, bytes_max: usize) -> Self {
         let decoder = GzDecoder::new(std::io::Cursor::new(packed));
-        Self { decoder, unpacked: Vec::new(), bytes_max }
+        Self { decoder, unpacked: Vec::new(), length: None, bytes_max }
     }
 
     /// Unpacks a piece; the whole message when it was the last.
@@ -38,15 +47,39 @@ impl Unpacker {
         /// About 200 µs of work.
         const STEP_BYTES: u64 = 64 * 1024;
 
+        let length = match self.length {
+            Some(length) => length,
+            None => self.make_room()?,
+        };
         let before = self.unpacked.len();
-        (&mut self.decoder).take(STEP_BYTES).read_to_end(&mut self.unpacked)?;
-        if self.unpacked.len() > self.bytes_max {
-            return Err(GzipError::TooLarge { max: self.bytes_max });
+        // One byte too many is enough to know.
+        let wanted = STEP_BYTES.min((length - before) as u64 + 1);
+        (&mut self.decoder).take(wanted).read_to_end(&mut self.unpacked)?;
+        let unpacked = self.unpacked.len();
+        if unpacked > length || (unpacked == before && unpacked < length) {
+            return Err(GzipError::Length);
         }
-        if self.unpacked.len() == before {
+        if unpacked == before {
             return Ok(Some(Bytes::from(std::mem::take(&mut self.unpacked))));
         }
         Ok(None)
+    }
+
+    /// Believes the length (ISIZE, RFC 1952, 2.3.1) as far as the packed bytes can hold it.
+    fn make_room(&mut self) -> Result<usize, GzipError> {
+        let packed = self.decoder.get_ref().get_ref();
+        // Of bytes that are no gzip at all the decoder says so.
+        let last = packed.starts_with(&[0x1f, 0x8b]).then(|| packed.last_chunk()).flatten();
+        let length = last.map_or(0, |last| u32::from_le_bytes(*last) as usize);
+        if length > self.bytes_max {
+            return Err(GzipError::TooLarge { max: self.bytes_max });
+        }
+        if length / RATIO_MAX > packed.len() {
+            return Err(GzipError::Length);
+        }
+        self.unpacked.reserve_exact(length);
+        self.length = Some(length);
+        Ok(length)
     }
 
     /// Bytes unpacked so far.
@@ -100,5 +133,21 @@ mod tests {
     #[test]
     fn what_does_not_gain_is_left_alone() {
         assert_eq!(pack(b"short"), None);
+    }
+
+    #[test]
+    fn a_length_that_is_not_true_is_found() {
+        let packed = pack(&[7; 100_000]).unwrap();
+        for length in [0u32, 99_999, 100_001, 1_000_000] {
+            let mut lie = packed.to_vec();
+            let end = lie.len() - 4;
+            lie[end..].copy_from_slice(&length.to_le_bytes());
+            assert!(unpack(lie.into(), 1 << 20).is_err(), "{length}");
+        }
+        let mut bomb = packed.to_vec();
+        let end = bomb.len() - 4;
+        bomb[end..].copy_from_slice(&(1u32 << 30).to_le_bytes());
+        let refused = unpack(bomb.into(), 64 << 20);
+        assert!(matches!(refused, Err(GzipError::TooLarge { .. })), "{refused:?}");
     }
 }

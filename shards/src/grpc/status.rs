@@ -63,7 +63,7 @@ impl From<GzipError> for Status {
     fn from(error: GzipError) -> Self {
         let code = match error {
             GzipError::TooLarge { .. } => Code::ResourceExhausted,
-            GzipError::Malformed(_) => Code::Internal,
+            GzipError::Malformed(_) | GzipError::Length => Code::Internal,
         };
         Self::new(code, error.to_string())
     }
