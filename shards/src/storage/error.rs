@@ -11,7 +11,7 @@ use super::disk::DiskError;
 pub enum StorageError {
     /// The entries of this shard fill their memory. Deletes, and overwrites that do not grow, are still taken.
     #[error(
-        "memory for entries is full until flush exists: {used} of {max} bytes of this shard are \
+        "memory for entries is full: {used} of {max} bytes of this shard are \
          used; delete entries, or raise storage.memtable_size_mb and restart"
     )]
     Full {
