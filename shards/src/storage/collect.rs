@@ -18,6 +18,7 @@ use super::{
     shard::{Inner, Shard},
     state::State,
     ticket::Ticket,
+    view::View,
 };
 
 /// Garbage for which a walk is worth while. Headers and the ends of groups count as garbage: without this, a file of one
@@ -30,7 +31,7 @@ const BYTES_IN_FLIGHT_MAX: u64 = 4 * 1024 * 1024;
 pub(super) async fn run(shard: &Shard, inner: &Inner) {
     while !inner.has_ended() {
         match candidate(inner).await {
-            Ok(Some(file)) => match collect(shard, inner, &file).await {
+            Ok(Some((_held, file))) => match collect(shard, inner, &file).await {
                 // It is looked at again after the next flush.
                 Ok(false) => inner.tidy.wait().await,
                 Ok(true) => {}
@@ -49,9 +50,9 @@ pub(super) async fn run(shard: &Shard, inner: &Inner) {
     }
 }
 
-/// The oldest file that is mostly garbage.
-async fn candidate(inner: &Inner) -> Result<Option<Rc<BlobFile>>, StorageError> {
-    let files: Vec<(Rc<BlobFile>, u64)> = {
+/// The oldest file that is mostly garbage, and the view that keeps it open: it may die while it is walked over.
+async fn candidate(inner: &Inner) -> Result<Option<(Rc<View>, Rc<BlobFile>)>, StorageError> {
+    let (view, files): (_, Vec<(Rc<BlobFile>, u64)>) = {
         let state = inner.state.borrow();
         let blobs = state.view.blobs.values().filter(|file| {
             let number = &file.binding.number;
@@ -59,12 +60,14 @@ async fn candidate(inner: &Inner) -> Result<Option<Rc<BlobFile>>, StorageError> 
                 && !state.collected.contains_key(number)
                 && !state.uncollectable.contains(number)
         });
-        blobs.map(|file| (Rc::clone(file), live_bytes(&state, file.binding.number))).collect()
+        let live = |file: &Rc<BlobFile>| live_bytes(&state, file.binding.number);
+        let files = blobs.map(|file| (Rc::clone(file), live(file))).collect();
+        (Rc::clone(&state.view), files)
     };
     for (file, live) in files {
         let size = file.size().await?;
         if size - size.min(live) >= live.max(GARBAGE_BYTES_MIN) {
-            return Ok(Some(file));
+            return Ok(Some((view, file)));
         }
     }
     Ok(None)

@@ -3,22 +3,30 @@
 //! ```text
 //!          ┌─────────────────────────────── next group, if one has gathered ◄────────────────┐
 //!          ▼                                                                                 │
-//! wait ─► write log and blobs ─► (always) sync ─► settle: visible ─► tickets ─► freeze if due ─► (interval) sync if due
+//! wait ─► write log and blobs ─► (always) sync ─► settle: visible ─► tickets ─► freeze if due ─► (interval) begin a sync if due
 //!  ▲                                                                                         │
 //!  └── nothing queued, or memory waits for its flush ◄───────────────────────────────────────┘
 //! ```
 //!
 //! One group is in flight, and there is no timer before it: while one is written, the next gathers. The loop owns the log
 //! and the active blob file; the state is borrowed only between waits.
+//!
+//! The sync of the interval goes on beside the groups. It begins when the oldest write that is not durable is half an
+//! interval old, and groups wait for it when that write is a whole interval old: never is more than one interval of
+//! answered writes in danger.
 
 use std::{pin::pin, time::Duration};
 
-use futures_util::future::{join, select};
+use futures_util::{
+    FutureExt as _,
+    future::{Either, join, select},
+};
 
 use super::{
     StorageError, blob,
     bugs::{Bug, is_planted},
     compaction::Grade,
+    disk::Synced,
     entry::Sequence,
     group::Group,
     log::{AppendError, Log},
@@ -45,7 +53,17 @@ pub(super) async fn run(inner: &Inner) {
     };
     let _guard = Guard(inner);
     let logged = log.bytes();
-    Loop { inner, store, log, blobs: None, dirty_since: None, logged, blob_bytes: 0 }.run().await;
+    let committing = Loop {
+        inner,
+        store,
+        log,
+        blobs: None,
+        dirty_since: None,
+        beside: None,
+        logged,
+        blob_bytes: 0,
+    };
+    committing.run().await;
 }
 
 struct Loop<'a> {
@@ -53,16 +71,29 @@ struct Loop<'a> {
     store: &'a Store,
     log: Log,
     blobs: Option<blob::Writer>,
-    /// When the oldest group was logged that is not synced yet.
+    /// When the oldest group was logged that no sync covers yet.
     dirty_since: Option<Duration>,
+    /// The sync of the interval.
+    beside: Option<Beside>,
     /// Bytes behind the active memtable, in the log and in blob files.
     logged: u64,
     blob_bytes: u64,
 }
 
+/// A sync that goes on beside the groups.
+struct Beside {
+    /// When the oldest group was logged that it covers.
+    since: Duration,
+    /// How far it reaches in the log and in the blob file.
+    records_to: u64,
+    values_to: Option<u64>,
+    synced: Synced,
+}
+
 impl Loop<'_> {
     async fn run(mut self) {
         loop {
+            self.look_at_sync().await;
             let group = if self.has_room() { self.inner.state.borrow_mut().take() } else { None };
             let taken = group.is_some();
             if let Some(group) = group {
@@ -75,8 +106,8 @@ impl Loop<'_> {
                 self.poison(&error);
             }
             self.cut().await;
-            if self.sync_is_due() {
-                self.sync_or_poison().await;
+            if self.until_sync() == Some(Duration::ZERO) {
+                self.begin_sync();
             }
             let (queued, closing) = {
                 let state = self.inner.state.borrow();
@@ -96,6 +127,8 @@ impl Loop<'_> {
             self.poison(&error);
         }
         self.note_log();
+        // Of a log that has failed.
+        self.beside = None;
         self.log.close().await;
     }
 
@@ -275,46 +308,102 @@ impl Loop<'_> {
         }
     }
 
-    /// Until there is work, or a sync is due.
-    async fn wait(&self) {
-        let Some(left) = self.until_sync() else {
-            return self.inner.work.wait().await;
+    /// Until there is work, or something is to be done about a sync.
+    async fn wait(&mut self) {
+        let left = self.until_sync();
+        let work = pin!(self.inner.work.wait());
+        let ended = match (&mut self.beside, left) {
+            (Some(beside), _) => match select(work, &mut beside.synced).await {
+                Either::Left(_) => None,
+                Either::Right((synced, _)) => Some(synced),
+            },
+            (None, Some(left)) => {
+                select(work, self.inner.clock.sleep(left)).await;
+                None
+            }
+            (None, None) => {
+                work.await;
+                None
+            }
         };
-        let sleep = self.inner.clock.sleep(left);
-        select(pin!(self.inner.work.wait()), sleep).await;
+        if let Some(synced) = ended {
+            self.end_sync_or_poison(synced);
+        }
     }
 
-    /// Time until a sync is due; `None` if none will be.
+    /// Time until a sync is to begin; `None` if none will be.
     fn until_sync(&self) -> Option<Duration> {
         let SyncMode::Interval(interval) = self.inner.sync else { return None };
-        let since = self.dirty_since.filter(|_| !self.is_poisoned())?;
-        Some((since + interval).saturating_sub(self.inner.clock.now()))
+        let since = self.dirty_since.filter(|_| self.beside.is_none() && !self.is_poisoned())?;
+        Some((since + interval / 2).saturating_sub(self.inner.clock.now()))
     }
 
-    fn sync_is_due(&self) -> bool {
-        self.until_sync() == Some(Duration::ZERO)
+    /// Begins the sync of the interval.
+    fn begin_sync(&mut self) {
+        let since = self.dirty_since.take().unwrap_or_else(|| self.inner.clock.now());
+        let (records_to, records) = self.log.sync_beside();
+        let values = self.dirty_blobs().map(|blobs| blobs.sync_beside());
+        let (values_to, values) = values.unzip();
+        let synced = Box::pin(async move {
+            let values = async { if let Some(values) = values { values.await } else { Ok(()) } };
+            let (values, records) = join(values, records).await;
+            values.and(records)
+        });
+        self.beside = Some(Beside { since, records_to, values_to, synced });
     }
 
-    async fn sync_or_poison(&mut self) {
-        if let Err(error) = self.sync().await {
+    /// Takes note of the sync of the interval if it has ended; waits for it if it takes so long that more than an interval
+    /// of writes would be in danger.
+    async fn look_at_sync(&mut self) {
+        let SyncMode::Interval(interval) = self.inner.sync else { return };
+        let now = self.inner.clock.now();
+        let Some(beside) = &mut self.beside else { return };
+        let is_late = now >= beside.since + interval;
+        let ended = if is_late {
+            Some((&mut beside.synced).await)
+        } else {
+            (&mut beside.synced).now_or_never()
+        };
+        if let Some(synced) = ended {
+            self.end_sync_or_poison(synced);
+        }
+    }
+
+    fn end_sync_or_poison(&mut self, synced: Result<(), StorageError>) {
+        if let Err(error) = self.end_sync(synced) {
             self.poison(&error);
         }
     }
 
-    /// Makes everything durable that has been written. The log may vouch for it only after its values are durable too.
-    async fn sync(&mut self) -> Result<(), StorageError> {
-        let dirty =
-            |blobs: &&mut blob::Writer| blobs.is_dirty() && !is_planted(Bug::ValuesNotSynced);
-        match self.blobs.as_mut().filter(dirty) {
-            None => self.log.sync().await?,
-            Some(blobs) => {
-                let (values, records) = join(blobs.sync(), self.log.sync()).await;
-                values.and(records)?;
-            }
+    fn end_sync(&mut self, synced: Result<(), StorageError>) -> Result<(), StorageError> {
+        let Some(beside) = self.beside.take() else { return synced };
+        synced?;
+        self.log.note_synced(beside.records_to);
+        if let (Some(blobs), Some(position)) = (&mut self.blobs, beside.values_to) {
+            blobs.note_synced(position);
         }
-        self.dirty_since = None;
         self.inner.state.borrow_mut().stats.syncs += 1;
         Ok(())
+    }
+
+    /// Makes everything durable that has been written. The log may vouch for it only after its values are durable too.
+    async fn sync(&mut self) -> Result<(), StorageError> {
+        // A later one may say that all is well after this one has failed.
+        if let Some(beside) = &mut self.beside {
+            let synced = (&mut beside.synced).await;
+            self.end_sync(synced)?;
+        }
+        self.begin_sync();
+        if let Some(beside) = &mut self.beside {
+            let synced = (&mut beside.synced).await;
+            self.end_sync(synced)?;
+        }
+        Ok(())
+    }
+
+    fn dirty_blobs(&self) -> Option<&blob::Writer> {
+        let dirty = |blobs: &&blob::Writer| blobs.is_dirty() && !is_planted(Bug::ValuesNotSynced);
+        self.blobs.as_ref().filter(dirty)
     }
 
     fn is_poisoned(&self) -> bool {

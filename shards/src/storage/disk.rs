@@ -24,6 +24,9 @@ pub const BLOCK_BYTES: usize = 4096;
 /// What every call on a disk gives.
 pub type DiskFuture<'a, T> = LocalBoxFuture<'a, Result<T, DiskError>>;
 
+/// A sync that goes on by itself, whatever becomes of who began it.
+pub(in crate::storage) type Synced = LocalBoxFuture<'static, Result<(), super::StorageError>>;
+
 /// Why a call on a disk failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {

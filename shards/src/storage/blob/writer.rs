@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::{BlobFile, FILE_BYTES_MAX, Head, Placing, blocks, path, write_header};
 use crate::storage::{
     StorageError,
-    disk::{BLOCK_BYTES, Buffer, Disk, DiskError, DiskFile, Opening},
+    disk::{BLOCK_BYTES, Buffer, Disk, DiskError, DiskFile, Opening, Synced},
     entry::BlobRef,
     header::{Binding, HEADER_BYTES},
 };
@@ -129,12 +129,21 @@ impl Writer {
         self.tail = blocks(end.position);
     }
 
-    /// Makes durable what was written.
-    pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
-        let synced = self.file.file.sync().await;
-        synced.map_err(|source| self.failed("cannot sync", source))?;
-        self.synced_to = self.tail;
-        Ok(())
+    /// Makes durable what was written so far, while more is written; [`Writer::note_synced`] is to be told the position.
+    pub(in crate::storage) fn sync_beside(&self) -> (u64, Synced) {
+        let file = Rc::clone(&self.file);
+        let synced = async move {
+            let failed =
+                |source| StorageError::Io { what: "cannot sync", path: file.path.clone(), source };
+            file.file.sync().await.map_err(failed)
+        };
+        (self.tail, Box::pin(synced))
+    }
+
+    /// All bytes before `position` are durable.
+    pub(in crate::storage) fn note_synced(&mut self, position: u64) {
+        assert!(position <= self.tail, "what was synced has been written");
+        self.synced_to = self.synced_to.max(position);
     }
 
     /// Gives back the room behind the last group. The file must have been synced.

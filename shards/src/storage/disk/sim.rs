@@ -249,13 +249,14 @@ impl World {
         room.max(self.files[file].current.len())
     }
 
-    fn sync(&mut self, file: usize) -> Result<(), DiskError> {
+    /// Makes the first `changes` durable: those that were there when the call began.
+    fn sync(&mut self, file: usize, changes: usize) -> Result<(), DiskError> {
         let fate = self.begin_call()?;
         let stopped = self.crashed;
         let file = &mut self.files[file];
         match fate {
             Fate::Well => {
-                for change in std::mem::take(&mut file.pending) {
+                for change in file.pending.drain(..changes.min(file.pending.len())) {
                     change.apply(&mut file.durable);
                 }
                 Ok(())
@@ -424,7 +425,8 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> DiskFuture<'_, ()> {
-        later(|| self.world.borrow_mut().sync(self.file))
+        let changes = self.world.borrow().files[self.file].pending.len();
+        later(move || self.world.borrow_mut().sync(self.file, changes))
     }
 
     fn read_at(&self, position: u64, bytes: usize) -> DiskFuture<'_, Vec<u8>> {

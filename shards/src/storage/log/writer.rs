@@ -19,7 +19,7 @@ use super::{
 };
 use crate::storage::{
     StorageError,
-    disk::{BLOCK_BYTES, DiskFile, Opening},
+    disk::{BLOCK_BYTES, DiskFile, Opening, Synced},
     header::Binding,
 };
 
@@ -180,15 +180,28 @@ impl Log {
 
     /// Makes durable what has been appended.
     pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
-        let segment = &mut self.segment;
-        // No room at this moment means lost bytes, like every other failure: `Io`, never `NoSpace`.
-        segment.file.sync().await.map_err(|source| StorageError::Io {
-            what: "cannot sync",
-            path: segment.path.clone(),
-            source,
-        })?;
-        segment.synced_to = segment.tail;
+        let (position, synced) = self.sync_beside();
+        synced.await?;
+        self.note_synced(position);
         Ok(())
+    }
+
+    /// Makes durable what has been appended so far, while more is appended. When it has ended well,
+    /// [`Log::note_synced`] is to be told the position, before another segment begins.
+    pub(in crate::storage) fn sync_beside(&self) -> (u64, Synced) {
+        let (file, path) = (Rc::clone(&self.segment.file), self.segment.path.clone());
+        let synced = async move {
+            // No room at this moment means lost bytes, like every other failure: `Io`, never `NoSpace`.
+            let failed = |source| StorageError::Io { what: "cannot sync", path, source };
+            file.sync().await.map_err(failed)
+        };
+        (self.segment.tail, Box::pin(synced))
+    }
+
+    /// All bytes of the current segment before `position` are durable.
+    pub(in crate::storage) fn note_synced(&mut self, position: u64) {
+        assert!(position <= self.segment.tail, "what was synced has been written");
+        self.segment.synced_to = self.segment.synced_to.max(position);
     }
 
     /// Syncs and ends with a mark that vouches for everything before it.
