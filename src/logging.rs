@@ -1,10 +1,14 @@
 //! Log lines on standard error, their level changeable while the server runs, panics among them.
 
+mod queue;
+
 use std::{
     backtrace::Backtrace,
     io::{self, IsTerminal as _},
     panic, thread,
 };
+
+pub(crate) use queue::flush;
 
 use tracing_subscriber::{
     Registry,
@@ -30,14 +34,15 @@ impl LevelHandle {
 }
 
 /// Begins to log; once in a process.
-pub(crate) fn start(level: Level, format: Format) -> LevelHandle {
+pub(crate) fn start(level: Level, format: Format) -> io::Result<LevelHandle> {
+    let queue = queue::open()?;
     let (filtered, handle) = reload::Layer::new(filter(level));
-    tracing_subscriber::registry().with(filtered).with(lines(format)).init();
+    tracing_subscriber::registry().with(filtered).with(lines(format, queue)).init();
     panic::set_hook(Box::new(log_panic));
     if level == Level::Trace && cfg!(not(debug_assertions)) {
         tracing::warn!("logging.level = \"trace\": this build has no lines below debug");
     }
-    LevelHandle(handle)
+    Ok(LevelHandle(handle))
 }
 
 type Lines = Box<
@@ -46,9 +51,9 @@ type Lines = Box<
         + Sync,
 >;
 
-fn lines(format: Format) -> Lines {
+fn lines(format: Format, queue: queue::Queue) -> Lines {
     let ansi = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(ansi);
+    let layer = fmt::layer().with_writer(queue).with_ansi(ansi);
     match format {
         Format::Pretty => layer.boxed(),
         Format::Compact => layer.compact().boxed(),

@@ -41,10 +41,12 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    run(&Cli::parse()).unwrap_or_else(|error| {
+    let code = run(&Cli::parse()).unwrap_or_else(|error| {
         eprintln!("{error}");
         ExitCode::FAILURE
-    })
+    });
+    logging::flush();
+    code
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {

@@ -11,6 +11,8 @@ use signal_hook::{
     iterator::Signals,
 };
 
+use crate::logging;
+
 /// What somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -36,6 +38,7 @@ pub(crate) fn listen() -> io::Result<Receiver<Request>> {
             };
             if request == Request::Stop && stopping {
                 tracing::error!("second signal to stop: exiting at once");
+                logging::flush();
                 process::exit(1);
             }
             stopping |= request == Request::Stop;

@@ -28,7 +28,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> {
     let generated = if generate { generate_config(source)? } else { None };
     let config = source.load()?;
-    let level = logging::start(config.log_level, config.log_format);
+    let level = logging::start(config.log_level, config.log_format)?;
     tracing::info!("amaters-server {}", env!("CARGO_PKG_VERSION"));
     if let Some(line) = generated {
         tracing::info!("{line}");
@@ -71,6 +71,7 @@ fn serve(
             tracing::error!("the server ends at once: {why}");
             drop(pid_file);
             // Reactors that live are not asked: they would answer for a part of the keys.
+            logging::flush();
             std::process::exit(i32::from(EXIT_DIED))
         }
     }

@@ -1,7 +1,13 @@
 //! Start, second start, stop, start again.
 
-use std::{fs, net::TcpStream, process::Command};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpStream,
+    process::{Command, Stdio},
+};
 
+use amaters_load::{script::KeySet, target::Target};
 use rustix::process::Signal;
 
 use crate::harness::{Folder, Server, refusal};
@@ -148,4 +154,29 @@ fn later_starts_keep_the_shard_count_of_the_first() {
     server.signal(Signal::TERM);
     assert_eq!(server.end().code(), Some(0));
     assert_eq!(fs::read(folder.path().join("data/SUPERBLOCK")).unwrap(), before);
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let folder = Folder::new();
+    folder.config("", "");
+    // At this level each frame is a line: far more than a pipe and the queue hold.
+    let words = "start --config a.toml --bind 127.0.0.1:0 --log-level debug";
+    let mut child = folder.command(words).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let listening = lines.find_map(|line| {
+        line.unwrap().split_once("Listening on ").map(|(_, address)| address.to_owned())
+    });
+    let address = listening.unwrap().parse().unwrap();
+    let keys = KeySet { keys_count: 3000, value_bytes: 100 };
+    let filled = Target::Amaters.fill(address, keys);
+    let ended =
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM);
+    // The rest of the log, up to the end of the process.
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    let status = child.wait().unwrap();
+    assert_eq!(filled.unwrap().answered, 3000);
+    ended.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(rest.iter().any(|line| line.contains("log lines were dropped")));
 }
