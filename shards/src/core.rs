@@ -35,6 +35,8 @@ pub struct Core {
     pub headers: Headers,
     /// Bytes of requests and answers in flight on this reactor.
     pub flight: Rc<Cell<usize>>,
+    /// Bytes that answers to reads under way are taken to have.
+    pub awaited: Rc<Cell<usize>>,
     /// Open connections of this reactor.
     pub registry: Registry,
     scratch: RefCell<BytesMut>,
@@ -80,6 +82,7 @@ impl Core {
             router,
             headers: Headers::new(),
             flight: Rc::default(),
+            awaited: Rc::default(),
             registry: Registry::default(),
             scratch: RefCell::default(),
         }
@@ -102,7 +105,20 @@ impl Core {
 
     /// Whether this reactor holds as many bytes as it may.
     pub fn is_full(&self) -> bool {
-        self.flight.get() > self.settings.limits.in_flight_bytes_max / self.settings.cpus.len()
+        self.flight.get() > self.flight_max()
+    }
+
+    /// What one connection may hold at this moment: no more than is left for all others, so that
+    /// a few that do not read their answers leave room for those who do (Choudhury & Hahne,
+    /// "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+    pub fn connection_bytes_max(&self) -> usize {
+        let taken = self.flight.get() + self.awaited.get();
+        let left = self.flight_max().saturating_sub(taken);
+        left.min(self.settings.limits.connection_bytes_max)
+    }
+
+    fn flight_max(&self) -> usize {
+        self.settings.limits.in_flight_bytes_max / self.settings.cpus.len()
     }
 }
 

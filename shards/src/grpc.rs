@@ -4,7 +4,8 @@
 //! way for those that are not a query of one key. Failures become codes in `status` alone.
 
 pub mod calls;
-pub mod frame;
+mod foresight;
+mod frame;
 pub mod gzip;
 pub mod headers;
 pub mod inbound;

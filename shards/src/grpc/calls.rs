@@ -30,6 +30,7 @@ use http::Request;
 use slab::Slab;
 
 use super::{
+    foresight::Foresight,
     frame,
     headers::{self, Encoding, Refusal},
     method::Method,
@@ -55,6 +56,7 @@ pub struct Calls {
     flight: Rc<Flight>,
     pending: Slab<Pending>,
     mailbox: Rc<Mailbox>,
+    foresight: Foresight,
     /// Writes of this reactor's shards, in the order of their groups.
     tickets: VecDeque<(u32, Ticket, Reply)>,
     /// What this reactor's shards read from the disk.
@@ -70,6 +72,8 @@ struct Pending {
     begun: Instant,
     timeout: Option<Duration>,
     write: bool,
+    /// What the answer was taken to have.
+    guessed: usize,
     /// The request's bytes are in flight as long as this lives.
     _charge: Charge,
 }
@@ -77,11 +81,14 @@ struct Pending {
 impl Calls {
     /// No requests yet.
     pub fn new(core: Rc<Core>, flight: Rc<Flight>) -> Self {
+        let bytes_max = core.settings.limits.connection_bytes_max;
+        let foresight = Foresight::new(bytes_max, Rc::clone(&core.awaited));
         Self {
             core,
             flight,
             pending: Slab::new(),
             mailbox: Rc::default(),
+            foresight,
             tickets: VecDeque::new(),
             reads: FuturesUnordered::new(),
             long: FuturesUnordered::new(),
@@ -91,6 +98,11 @@ impl Calls {
     /// Whether nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty() && self.long.is_empty()
+    }
+
+    /// Bytes that the answers to reads under way are taken to have.
+    pub fn awaited_bytes(&self) -> usize {
+        self.foresight.awaited()
     }
 
     /// Takes a request as far as it goes without waiting.
@@ -194,12 +206,14 @@ impl Calls {
         respond: SendResponse<Payload>,
         timeout: Option<Duration>,
     ) {
+        let write = query.is_write();
         self.pending.insert(Pending {
             respond: Some(respond),
             request_id: query.request_id.map(Bytes::copy_from_slice),
             begun: Instant::now(),
             timeout,
-            write: query.is_write(),
+            write,
+            guessed: if write { 0 } else { self.foresight.begin() },
             _charge: Charge::new(&self.flight, message.len()),
         });
     }
@@ -229,6 +243,13 @@ impl Calls {
 
     fn finish(&mut self, token: u32, result: Result<Reply, Failure>) {
         let pending = self.pending.remove(token as usize);
+        if !pending.write {
+            let bytes = match &result {
+                Ok(Reply::Value(Some(value))) => value.data.len(),
+                _ => 0,
+            };
+            self.foresight.end(pending.guessed, bytes);
+        }
         let Some(mut respond) = pending.respond else { return };
         let request_id = pending.request_id.as_deref();
         let millis = pending.begun.elapsed().as_millis() as u64;

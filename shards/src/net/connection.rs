@@ -10,6 +10,7 @@
 //! otherwise each answer would be a system call of its own.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     pin::pin,
     rc::Rc,
@@ -48,7 +49,8 @@ struct Connection {
     http: server::Connection<Transport, Payload>,
     ping: Option<PingPong>,
     calls: Calls,
-    accepted: Vec<Accepted>,
+    /// Requests that are here and not begun, oldest first.
+    accepted: VecDeque<Accepted>,
     /// Nothing new is begun: the connection only ends.
     closing: bool,
 }
@@ -119,8 +121,16 @@ impl Connection {
         let flight = Flight::new(Rc::clone(&core.flight));
         let calls = Calls::new(Rc::clone(&core), Rc::clone(&flight));
         let ping = http.ping_pong();
-        let mut connection =
-            Self { core, gauge, flight, http, ping, calls, accepted: Vec::new(), closing: false };
+        let mut connection = Self {
+            core,
+            gauge,
+            flight,
+            http,
+            ping,
+            calls,
+            accepted: VecDeque::new(),
+            closing: false,
+        };
         if connection.core.process.draining.load(Relaxed) {
             connection.http.graceful_shutdown();
         }
@@ -138,12 +148,9 @@ impl Connection {
         if self.drain(cx).is_ready() {
             return Poll::Ready(Turn::Over);
         }
-        let begun = !self.accepted.is_empty();
-        for (request, respond) in self.accepted.drain(..) {
-            self.calls.begin(request, respond, cx);
-        }
+        let begun = self.begin(cx);
         let finished = self.calls.poll(cx);
-        self.gauge.vitals.waiting.set(!self.calls.is_empty());
+        self.gauge.vitals.waiting.set(!self.calls.is_empty() || !self.accepted.is_empty());
         let flooded = self.gauge.flooded.get() && !self.closing;
         if flooded {
             self.cut("too many control frames");
@@ -160,16 +167,34 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Whether answers fill the connection's share of memory: then nothing new is begun.
+    fn is_full(&self) -> bool {
+        let bytes = self.flight.connection() + self.calls.awaited_bytes();
+        bytes > self.core.connection_bytes_max()
+    }
+
+    /// Begins requests that have arrived, and says whether there were any. A small request may have
+    /// a large answer, so each is a reason to look at the share of memory again.
+    fn begin(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut begun = false;
+        while !self.closing
+            && !self.is_full()
+            && let Some((request, respond)) = self.accepted.pop_front()
+        {
+            self.calls.begin(request, respond, cx);
+            begun = true;
+        }
+        begun
+    }
+
     /// Reads, writes, and takes the requests that have arrived; ready when the connection is over.
-    /// While its answers fill the connection's share of memory, nothing new is taken.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let bytes_max = self.core.settings.limits.connection_bytes_max;
-        if self.closing || self.flight.connection() > bytes_max {
+        if self.closing || self.is_full() || !self.accepted.is_empty() {
             return self.http.poll_closed(cx).map(|_| ());
         }
         loop {
             match self.http.poll_accept(cx) {
-                Poll::Ready(Some(Ok(accepted))) => self.accepted.push(accepted),
+                Poll::Ready(Some(Ok(accepted))) => self.accepted.push_back(accepted),
                 Poll::Ready(Some(Err(error))) => {
                     debug!("connection ended: {error}");
                     return Poll::Ready(());

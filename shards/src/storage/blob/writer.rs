@@ -20,7 +20,7 @@ use crate::storage::{
     header::{Binding, HEADER_BYTES},
 };
 
-/// Room is made up to multiples of this: one call of the file system for many groups.
+/// Room is made in steps of this: one call of the file system for many groups.
 const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The active blob file.
@@ -29,6 +29,9 @@ pub(in crate::storage) struct Writer {
     tail: u64,
     synced_to: u64,
     room_to: u64,
+    /// By how much room grows. After the disk was full steps begin small and double, so that no shard takes more of what
+    /// little there is than it has used.
+    step_bytes: u64,
 }
 
 /// A value and its place.
@@ -54,7 +57,8 @@ impl Writer {
             return Err(error);
         }
         let file = Rc::new(BlobFile::new(binding, path, file));
-        Ok(Self { file, tail: HEADER_BYTES, synced_to: HEADER_BYTES, room_to: HEADER_BYTES })
+        let (tail, synced_to, room_to) = (HEADER_BYTES, HEADER_BYTES, HEADER_BYTES);
+        Ok(Self { file, tail, synced_to, room_to, step_bytes: ROOM_BYTES })
     }
 
     /// For those who read what it writes.
@@ -83,11 +87,13 @@ impl Writer {
         if end <= self.room_to {
             return Ok(());
         }
-        let to = end.next_multiple_of(ROOM_BYTES).min(FILE_BYTES_MAX.max(end));
+        let to = end.max((self.room_to + self.step_bytes).min(FILE_BYTES_MAX));
         let (mut made, mut room_to) = (self.file.file.allocate(to).await, to);
+        self.step_bytes = (2 * self.step_bytes).min(ROOM_BYTES);
         if made == Err(DiskError::NoSpace) {
             // There may be room for this group.
             (made, room_to) = (self.file.file.allocate(end).await, end);
+            self.step_bytes = BLOCK_BYTES as u64;
         }
         made.map_err(|error| StorageError::io("cannot extend", &self.file.path, error))?;
         self.room_to = room_to;
