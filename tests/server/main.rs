@@ -9,4 +9,5 @@ mod life;
 mod refusals;
 mod reload;
 mod report;
+mod torture;
 mod wire;
