@@ -71,11 +71,11 @@ impl Unpacker {
         // Of bytes that are no gzip at all the decoder says so.
         let last = packed.starts_with(&[0x1f, 0x8b]).then(|| packed.last_chunk()).flatten();
         let length = last.map_or(0, |last| u32::from_le_bytes(*last) as usize);
-        if length > self.bytes_max {
-            return Err(GzipError::TooLarge { max: self.bytes_max });
-        }
         if length / RATIO_MAX > packed.len() {
             return Err(GzipError::Length);
+        }
+        if length > self.bytes_max {
+            return Err(GzipError::TooLarge { max: self.bytes_max });
         }
         self.unpacked.reserve_exact(length);
         self.length = Some(length);
