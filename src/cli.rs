@@ -43,6 +43,8 @@ pub(crate) enum Command {
         #[arg(long)]
         show: bool,
     },
+    /// Read all files of a data directory that is not in use; exit status 4 if some are damaged.
+    Check(Place),
     /// Print the version.
     Version {
         /// With build profile and components.
@@ -97,7 +99,7 @@ impl Cli {
                     file = file.or_else(|| Some(GENERATED.into()));
                 }
             }
-            Command::Stop(place) | Command::Status { place, .. } => {
+            Command::Stop(place) | Command::Check(place) | Command::Status { place, .. } => {
                 take("server.data_dir", "--data-dir", &place.data_dir);
             }
             Command::ValidateConfig { .. } | Command::Version { .. } => {}

@@ -62,6 +62,12 @@ pub(crate) enum DirectoryError {
         /// What is wrong with it.
         damage: Damage,
     },
+    /// Nothing has ever been stored there.
+    #[error("data directory {}: no server has ever served from it", dir.display())]
+    None {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// Logs whose shard count and seed nobody knows.
     #[error(
         "data directory {}: {} holds logs, but there is no SUPERBLOCK that says how they are \
@@ -112,6 +118,23 @@ impl Directory {
             },
         };
         Ok(Self { path: path.to_owned(), superblock, kept, _lock: lock })
+    }
+
+    /// Locks a directory that is there, and reads its superblock; makes nothing but `LOCK`.
+    pub(crate) fn existing(path: &Path, logs: &Path) -> Result<Self, DirectoryError> {
+        let none = || DirectoryError::None { dir: path.to_owned() };
+        if !path.join(SUPERBLOCK).exists() && is_empty(path, logs)? {
+            return Err(none());
+        }
+        let lock = Lock::acquire(path)?;
+        let superblock = read_superblock(path)?.ok_or_else(|| DirectoryError::NoSuperblock {
+            dir: path.to_owned(),
+            logs: logs.to_owned(),
+        })?;
+        if superblock.stage == Stage::Preparing {
+            return Err(none());
+        }
+        Ok(Self { path: path.to_owned(), superblock, kept: true, _lock: lock })
     }
 
     /// What the superblock says.

@@ -6,10 +6,11 @@
 //! ```
 //!
 //! Exit status: 0 done · 1 refused or failed, with one line that says why · 2 a wrong command line
-//! · 3 `status` of a server that is stopped · 70 a reactor died.
+//! · 3 `status` of a server that is stopped · 4 `check` found damage · 70 a reactor died.
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+mod check;
 mod cli;
 mod config;
 mod control;
@@ -56,6 +57,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         Command::Stop(_) => Ok(stop::run(&source.load()?)?),
         Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
         Command::ValidateConfig { show } => Ok(validate::run(&source.load()?, *show)),
+        Command::Check(_) => check::run(&source.load()?),
         Command::Version { verbose } => Ok(version::run(*verbose)),
     }
 }

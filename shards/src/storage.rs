@@ -30,6 +30,7 @@ mod blob;
 mod bugs;
 #[cfg_attr(not(test), expect(dead_code, reason = "the capacity is to change with a reload"))]
 mod cache;
+mod check;
 mod collect;
 mod commit;
 mod compaction;
@@ -42,10 +43,6 @@ mod header;
 mod key;
 mod layers;
 mod log;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the check of a directory that is not in use")
-)]
 mod manifest;
 mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "for scans that go backward"))]
@@ -59,10 +56,6 @@ mod signal;
 mod state;
 mod stats;
 mod store;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the check of a directory that is not in use")
-)]
 mod table;
 mod ticket;
 mod transaction;
@@ -78,6 +71,7 @@ mod workshop;
 mod tests;
 
 pub use answer::{Answer, Later};
+pub use check::{CheckOptions, Checked, Finding, check};
 pub use error::StorageError;
 pub use page::{Page, PageLimit};
 pub use shard::{EngineOptions, Options, Shard};

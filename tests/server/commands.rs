@@ -1,6 +1,9 @@
 //! The commands that start nothing, and the generated file.
 
-use std::fs;
+use std::{fs, path::PathBuf};
+
+use amaters_load::{script::KeySet, target::Target};
+use rustix::process::Signal;
 
 use crate::harness::{Folder, Server, refusal};
 
@@ -54,4 +57,51 @@ fn a_generated_file_is_written_once_and_changes_nothing() {
     drop(Server::spawn(&mut folder.command(&words.replace("127.0.0.1:0", "127.0.0.2:0"))));
     let kept = fs::read_to_string(folder.path().join("b.toml")).unwrap();
     assert_eq!(kept, "[logging]\nformat = \"compact\"\n");
+}
+
+#[test]
+fn check_tells_a_sound_directory_from_a_damaged_one() {
+    let folder = Folder::new();
+    let none = refusal(folder.command("check --data-dir none"));
+    assert!(none.contains("no server has ever served from it"), "{none}");
+    assert!(!folder.path().join("none").exists());
+
+    folder.config("", "");
+    let server = folder.serve();
+    let keys = KeySet { keys_count: 64, value_bytes: 8192 };
+    Target::Amaters.fill(server.address, keys).unwrap();
+    let text = refusal(folder.command("check --config a.toml"));
+    assert!(text.contains("Server is already running"), "{text}");
+    drop(server);
+    // What was left to the kernel is there; a start in good order vouches for it.
+    let mut server = folder.serve();
+    server.signal(Signal::TERM);
+    server.end();
+
+    let text = stdout(&folder, "check --config a.toml");
+    assert!(text.ends_with("\n0 damaged, 0 left over\n"), "{text}");
+    let values: u64 = text.lines().filter_map(|line| number_before(line, " values of")).sum();
+    assert_eq!(values, 64, "{text}");
+
+    let blob = blobs(&folder).pop().unwrap();
+    let mut bytes = fs::read(&blob).unwrap();
+    bytes[4096 + 5000] ^= 1;
+    fs::write(&blob, bytes).unwrap();
+    let output = folder.run("check --config a.toml");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains(&format!("  damaged: {} is damaged at byte", blob.display())), "{text}");
+    assert!(text.ends_with("\n1 damaged, 0 left over\n"), "{text}");
+}
+
+fn number_before(line: &str, words: &str) -> Option<u64> {
+    line.split_once(words)?.0.rsplit(' ').next()?.parse().ok()
+}
+
+fn blobs(folder: &Folder) -> Vec<PathBuf> {
+    let shards = fs::read_dir(folder.path().join("data")).unwrap();
+    let shards = shards.map(|shard| shard.unwrap().path()).filter(|path| path.is_dir());
+    let files = shards.flat_map(|shard| fs::read_dir(shard).unwrap());
+    let files = files.map(|file| file.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|ending| ending == "blob")).collect()
 }

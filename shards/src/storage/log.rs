@@ -46,6 +46,11 @@ pub(super) fn path(options: &LogOptions, number: u64) -> PathBuf {
     segment::path(options.format, &options.dir, number)
 }
 
+/// Whether a file of this name is one of such a log.
+pub(super) fn is_segment(format: &Format, name: &str) -> bool {
+    segment::number(format, name).is_some()
+}
+
 /// Whose log this is, and how it is written.
 #[derive(Clone)]
 pub(super) struct LogOptions {

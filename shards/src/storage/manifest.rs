@@ -17,9 +17,9 @@ mod tests;
 mod writer;
 
 pub(super) use edit::{Addition, BlobBytes, Edit, LEVELS_MAX};
-pub(super) use recover::open;
 #[cfg(test)]
-use recover::{Opened, read};
+use recover::Opened;
+pub(super) use recover::{open, read};
 pub(super) use writer::Manifest;
 
 use std::{path::PathBuf, rc::Rc};
@@ -38,6 +38,11 @@ const FORMAT: Format = Format {
 };
 /// A manifest has one segment; it is replaced long before this.
 const SEGMENT_BYTES_MAX: u64 = 1 << 40;
+
+/// Of the names of its files.
+pub(super) fn format() -> &'static Format {
+    &FORMAT
+}
 
 /// Whose manifest it is, in which folder.
 pub(super) fn options(

@@ -61,7 +61,7 @@ pub(super) async fn recover(
     let options = LogOptions { format, disk, dir: log_dir, directory_id, shard, segment_bytes };
     let numbers = log::numbers(&options).await?;
     let from = view.version.flushed_sequence() + 1;
-    let mut records = Records { memtable: &mut state.memtable, view: &view, unvouched: Vec::new() };
+    let mut records = Records::new(&mut state.memtable, &view);
     let found = log::read(&options, &numbers, from, &mut records).await?;
     let unvouched = records.unvouched;
 
@@ -77,11 +77,18 @@ pub(super) async fn recover(
 }
 
 /// Hands the records to the memtable.
-struct Records<'a> {
+pub(super) struct Records<'a> {
     memtable: &'a mut Memtable,
     view: &'a View,
     /// Large values of records that nothing vouches for.
     unvouched: Vec<BlobRef>,
+}
+
+impl<'a> Records<'a> {
+    /// Of a log that goes with `view`.
+    pub(super) fn new(memtable: &'a mut Memtable, view: &'a View) -> Self {
+        Self { memtable, view, unvouched: Vec::new() }
+    }
 }
 
 impl Replay for Records<'_> {

@@ -1,5 +1,6 @@
 //! The engine as a whole: over the simulated disk, where everything may fail, and over the real one.
 
+mod check;
 mod cost;
 mod crash;
 mod damage;

@@ -107,6 +107,23 @@ impl SimDisk {
         world.names.iter().map(|(path, file)| (path.clone(), length(file))).collect()
     }
 
+    /// Another disk with the files of this one as readers see them, all durable.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new(0);
+        {
+            let (from, mut to) = (self.0.borrow(), copy.0.borrow_mut());
+            for (path, &file) in &from.names {
+                let current = from.files[file].current.clone();
+                let number = to.files.len();
+                to.names.insert(path.clone(), number);
+                to.files.push(File { durable: current.clone(), current, pending: Vec::new() });
+            }
+            to.names_durable = to.names.clone();
+        }
+        copy
+    }
+
     /// Lets bits rot: changes one byte, for readers and for good.
     pub fn rot(&self, path: &Path, offset: u64, mask: u8) {
         let mut world = self.0.borrow_mut();

@@ -130,6 +130,7 @@ impl Manifest {
     }
 
     /// Bytes of the file.
+    #[cfg(test)]
     pub(in crate::storage) fn bytes(&self) -> u64 {
         self.log.bytes()
     }
