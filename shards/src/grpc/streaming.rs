@@ -21,7 +21,7 @@ use super::{
     outbound::{Gone, Outbound},
     serve::{Limit, Session, contained},
     status::{Code, Status, error_response},
-    unary::{decode, grpc_health, query},
+    unary::{check_request, check_transaction, decode, grpc_health, query},
 };
 use crate::{
     core::Core,
@@ -34,7 +34,6 @@ use crate::{
     },
     rpc::{
         answer::{Plain, QueryAnswer, StreamChunk},
-        check,
         plan::Plan,
         reflection,
         run::{Cursor, run},
@@ -84,7 +83,8 @@ async fn rows(
     let request = decode::<QueryRequest>(inbound.only().await?)?;
     let timeout_ms = request.timeout_ms;
     let send = async {
-        check::version(request.version.map(|version| version.major))?;
+        check_request(core, request.version.map(|version| version.major))?;
+        check_transaction(request.transaction_id.as_deref())?;
         match Plan::of(request.query)? {
             Plan::Rows(rows) => send_rows(outbound, Cursor::new(&core.router, rows)).await,
             Plan::Key { collection, key, operation: operation @ Operation::Get { .. } } => {

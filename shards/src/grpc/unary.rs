@@ -141,7 +141,8 @@ fn is_write(query: &Query) -> bool {
     matches!(query.query, Some(Kind::Set(_) | Kind::Delete(_) | Kind::Update(_)))
 }
 
-fn check_request(core: &Core, major: Option<u32>) -> Result<(), Failure> {
+/// What is asked of every request before it is looked at.
+pub fn check_request(core: &Core, major: Option<u32>) -> Result<(), Failure> {
     check::version(major)?;
     if core.is_full() {
         let bytes_max = core.settings.limits.in_flight_bytes_max;
@@ -153,7 +154,7 @@ fn check_request(core: &Core, major: Option<u32>) -> Result<(), Failure> {
 }
 
 /// Interactive transactions do not exist: a query that believes to be in one is refused.
-fn check_transaction(id: Option<&str>) -> Result<(), Failure> {
+pub fn check_transaction(id: Option<&str>) -> Result<(), Failure> {
     match id {
         None | Some("") => Ok(()),
         Some(_) => Err(Failure::InvalidRequest(

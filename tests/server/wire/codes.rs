@@ -231,6 +231,12 @@ async fn an_interactive_transaction_is_2000_as_there_are_none() {
             let error = refused(&client, request.clone()).await;
             assert_eq!((error.code, error.category), (2000, CLIENT_ERROR), "{error:?}");
             assert!(error.message.contains("transaction_id"), "{error:?}");
+            let status = client.stub.clone().execute_stream(request.clone()).await;
+            let status = match status {
+                Ok(mut stream) => stream.get_mut().message().await.unwrap_err(),
+                Err(status) => status,
+            };
+            assert!(status.message().contains("transaction_id"), "{status:?}");
             request.transaction_id = Some(String::new());
             let response = client.stub.clone().execute_query(request).await.unwrap().into_inner();
             assert!(matches!(response.response, Some(query_response::Response::Result(_))));
