@@ -145,6 +145,7 @@ fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
         dir: data_dir.to_owned(),
         blob_bytes_min: storage.blob.threshold_bytes,
         cache_bytes_max: storage.block_cache_size_mb * MIB,
+        merges_max: storage.compaction.max_concurrent,
         compaction: CompactionSettings {
             strategy: match storage.compaction.strategy {
                 raw::Strategy::Leveled => CompactionStrategy::Leveled,

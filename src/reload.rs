@@ -54,6 +54,9 @@ impl Control<'_> {
             "server.max_connections" => {
                 self.reactors.set_connections_max(new.limits.connections_max);
             }
+            "storage.compaction.max_concurrent" => {
+                self.reactors.set_merges_max(new.tree.merges_max);
+            }
             "storage.compaction.strategy"
             | "storage.compaction.num_levels"
             | "storage.compaction.level_multiplier" => {

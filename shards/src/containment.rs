@@ -78,6 +78,7 @@ fn reactors() -> Reactors {
         engine: Engine::Memory,
         memtable_bytes_max: 16 << 20,
         tree: TreeSettings {
+            merges_max: 4,
             dir: PathBuf::new(),
             blob_bytes_min: usize::MAX,
             cache_bytes_max: 0,

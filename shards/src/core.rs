@@ -19,6 +19,7 @@ use crate::{
     payload::{Payload, Writer},
     router::Router,
     settings::Settings,
+    storage::MergeSlots,
 };
 
 /// One reactor's belongings.
@@ -54,6 +55,8 @@ pub struct Process {
     pub connections: Vec<AtomicUsize>,
     /// For each reactor.
     pub counters: Vec<Counters>,
+    /// For merges of all reactors.
+    pub merge_slots: MergeSlots,
 }
 
 /// Whether requests are served.

@@ -23,7 +23,7 @@ use crate::{
     router::{Letter, Router},
     settings::{CompactionSettings, Engine, Settings},
     storage::{
-        EngineOptions, Options, Recovery, Shard, StorageError, Workshop,
+        EngineOptions, MergeSlots, Options, Recovery, Shard, StorageError, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -104,7 +104,7 @@ pub fn run(seed: Seed) {
 
 async fn live(seed: Seed) {
     let Seed { index, settings, process, port, socket, beat, commands, reports } = seed;
-    let shards = match open_shards(index, &settings).await {
+    let shards = match open_shards(index, &settings, process.merge_slots.clone()).await {
         Ok(shards) => shards,
         Err(error) => {
             let _ = reports.send(Report::Failed(error.to_string()));
@@ -126,10 +126,15 @@ async fn live(seed: Seed) {
 }
 
 /// Opens the shards of this reactor: every `reactors`-th, beginning with its own number.
-async fn open_shards(index: usize, settings: &Settings) -> Result<Vec<Shard>, StorageError> {
+async fn open_shards(
+    index: usize,
+    settings: &Settings,
+    slots: MergeSlots,
+) -> Result<Vec<Shard>, StorageError> {
     let shards = settings.partition.shards();
     let memtable_bytes_max = settings.memtable_bytes_max / u64::from(shards);
-    let workshop = Workshop::thread(Some(settings.cpus[index])).map_err(StorageError::from)?;
+    let workshop = Workshop::thread(Some(settings.cpus[index]), slots);
+    let workshop = workshop.map_err(StorageError::from)?;
     let mut open = Vec::new();
     for number in (index as u32..shards).step_by(settings.cpus.len()) {
         let engine = match &settings.engine {

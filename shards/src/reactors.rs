@@ -23,6 +23,7 @@ use crate::{
     reactor::{self, Command, Report, Seed},
     router::panic_text,
     settings::{CompactionSettings, Settings},
+    storage::MergeSlots,
 };
 
 /// The server cannot start.
@@ -95,6 +96,7 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         counters: (0..count).map(|_| Counters::default()).collect(),
+        merge_slots: MergeSlots::new(settings.tree.merges_max),
     });
     let settings = Arc::new(settings);
     let mut members = Vec::new();
@@ -208,6 +210,11 @@ impl Reactors {
     /// Changes `storage.compaction`; merges that are under way end as they were begun.
     pub fn set_compaction(&self, settings: CompactionSettings) {
         self.command(Command::Compaction(settings));
+    }
+
+    /// Changes `storage.compaction.max_concurrent`; merges that are under way go on.
+    pub fn set_merges_max(&self, count: usize) {
+        self.process.merge_slots.set_max(count);
     }
 
     /// Stops accepting and tells clients to go elsewhere; returns at once.

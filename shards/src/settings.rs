@@ -60,6 +60,8 @@ pub struct TreeSettings {
     pub blob_bytes_min: usize,
     /// Memory for blocks and large values that were read or written lately, summed over all shards.
     pub cache_bytes_max: u64,
+    /// Merges that run at once in the process. It may change while the server runs.
+    pub merges_max: usize,
     /// How tables are merged.
     pub compaction: CompactionSettings,
 }

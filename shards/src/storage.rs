@@ -72,6 +72,7 @@ mod tests;
 
 pub use answer::{Answer, Later};
 pub use check::{CheckOptions, Checked, Finding, check};
+pub use compaction::MergeSlots;
 pub use error::StorageError;
 pub use page::{Page, PageLimit};
 pub use shard::{EngineOptions, Options, Shard};

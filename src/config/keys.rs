@@ -49,8 +49,6 @@ pub(crate) struct Key {
     pub(crate) live: bool,
     /// The switch that must be on for this key to have a meaning.
     pub(crate) switch: Option<&'static str>,
-    /// Why a written value has no effect in this version.
-    pub(crate) idle: Option<&'static str>,
     /// Never shown.
     pub(crate) secret: bool,
     /// One sentence for operators.
@@ -64,7 +62,7 @@ impl Key {
         default: &'static str,
         meaning: &'static str,
     ) -> Self {
-        Self { path, kind, default, live: false, switch: None, idle: None, secret: false, meaning }
+        Self { path, kind, default, live: false, switch: None, secret: false, meaning }
     }
 
     const fn live(mut self) -> Self {
@@ -74,11 +72,6 @@ impl Key {
 
     const fn under(mut self, switch: &'static str) -> Self {
         self.switch = Some(switch);
-        self
-    }
-
-    const fn idle(mut self, why: &'static str) -> Self {
-        self.idle = Some(why);
         self
     }
 
@@ -213,9 +206,6 @@ const FILE: &str = "logging.file_enabled";
 const METRICS: &str = "metrics.enabled";
 const AUTH: &str = "auth.enabled";
 
-const ONE_MERGE: &str =
-    "this version merges on one thread for each reactor, one merge for each shard";
-
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
 const METHODS: &[&str] = &["mtls", "jwt", "api_key"];
 const ALGORITHMS: &[&str] =
@@ -264,7 +254,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("storage.compaction.level_multiplier", Kind::Integer(2..=100), "10",
         "How many times larger each level is than the one above, or how many runs are merged together.").live(),
     Key::new("storage.compaction.max_concurrent", Kind::Integer(1..=256), "4",
-        "Merges that run at once.").idle(ONE_MERGE),
+        "Merges that run at once, over all reactors; each reactor has one thread for them.").live(),
 
     Key::new("network.tls_enabled", Kind::Flag, "false",
         "Serve over TLS; not in this version, which refuses true."),

@@ -64,6 +64,7 @@ pub(crate) struct Compaction {
     pub(crate) strategy: Strategy,
     pub(crate) num_levels: usize,
     pub(crate) level_multiplier: usize,
+    pub(crate) max_concurrent: usize,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

@@ -157,7 +157,7 @@ pub(crate) fn notices(raw: &Raw, written: &Written) -> Vec<String> {
         let of_memory =
             raw.storage.engine == Engine::Memory && key.path.starts_with("storage.wal.");
         let of_memory = of_memory.then(|| "storage.engine = \"memory\" keeps no log".to_owned());
-        if let Some(why) = key.idle.map(str::to_owned).or(switched_off).or(of_memory) {
+        if let Some(why) = switched_off.or(of_memory) {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
                 Some((_, keys)) => keys.push(key.path),
                 None => reasons.push((why, vec![key.path])),

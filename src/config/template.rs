@@ -51,13 +51,9 @@ pub(crate) fn reference() -> String {
     for key in KEYS {
         let default = if key.default.is_empty() { "unset" } else { key.default };
         let reload = if key.live { "live" } else { "restart" };
-        let idle = match (key.switch, key.idle) {
-            (_, Some(why)) => format!(" Without effect: {why}."),
-            (Some(switch), None) => format!(" Only with `{switch}`."),
-            (None, None) => String::new(),
-        };
+        let only = key.switch.map(|switch| format!(" Only with `{switch}`.")).unwrap_or_default();
         let (value, meaning) = (key.expected(), key.meaning);
-        let line = format!("| `{key}` | {value} | `{default}` | {reload} | {meaning}{idle} |\n");
+        let line = format!("| `{key}` | {value} | `{default}` | {reload} | {meaning}{only} |\n");
         text.push_str(&line);
     }
     text

@@ -138,16 +138,10 @@ fn switches_that_are_off_are_no_reason_to_refuse() {
 
 #[test]
 fn written_keys_without_effect_are_told() {
-    let config = load(
-        "[storage.compaction]\nmax_concurrent = 3\n\
-         strategy = \"tiered\"\n[authz]\ndefault_role = \"reader\"\n",
-    );
+    let config =
+        load("[storage.compaction]\nstrategy = \"tiered\"\n[authz]\ndefault_role = \"reader\"\n");
     assert_eq!(
         config.unwrap().notices,
-        [
-            "configured without effect, because this version merges on one thread for each \
-             reactor, one merge for each shard: storage.compaction.max_concurrent",
-            "configured without effect, because auth.enabled is false: authz.default_role",
-        ]
+        ["configured without effect, because auth.enabled is false: authz.default_role"]
     );
 }

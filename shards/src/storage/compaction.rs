@@ -16,6 +16,7 @@ mod plan;
 mod policy;
 mod pressure;
 mod shape;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod tiered;
@@ -33,6 +34,7 @@ pub(super) use plan::Plan;
 pub(super) use policy::{Policy, Strategy};
 pub(super) use pressure::{Grade, Pressure};
 pub(super) use shape::Shape;
+pub use slots::MergeSlots;
 
 /// The next thing to do; `None` if all is well, or if what is to be done waits for plans that are being carried out.
 pub(super) fn pick(shape: &Shape, policy: &Policy) -> Option<Plan> {

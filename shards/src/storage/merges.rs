@@ -24,6 +24,8 @@ use super::{
 /// After a failure that may pass; doubled with each that follows.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// Whoever gives a slot back may be on another reactor and tells nobody; merges take seconds.
+const SLOT_WAIT: Duration = Duration::from_millis(50);
 
 /// Runs until the shard is closed.
 pub(super) async fn run(inner: &Inner, store: &Store) {
@@ -35,7 +37,13 @@ pub(super) async fn run(inner: &Inner, store: &Store) {
             inner.merges.wait().await;
             continue;
         };
+        let slot = if plan.is_move { None } else { inner.slots.take() };
+        if slot.is_none() && !plan.is_move {
+            inner.pause(&inner.merges, SLOT_WAIT).await;
+            continue;
+        }
         let merged = carry_out(inner, store, &plan).await;
+        drop(slot);
         inner.state.borrow_mut().merge_failed = merged.as_ref().err().cloned();
         match merged {
             Ok(()) => retry = RETRY,

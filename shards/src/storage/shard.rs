@@ -16,7 +16,7 @@ use super::{
     cache::Cache,
     clock::Clock,
     collect, commit,
-    compaction::{Policy, Pressure, Strategy},
+    compaction::{MergeSlots, Policy, Pressure, Strategy},
     disk::Disk,
     entry::{Change, Probe},
     fetch::{Fetched, Miss},
@@ -106,6 +106,8 @@ pub(super) struct Inner {
     /// Memory of the active memtable, at which it is frozen.
     pub(super) freeze_bytes: u64,
     pub(super) policy: RefCell<Policy>,
+    /// Of all shards of the process.
+    pub(super) slots: MergeSlots,
     /// How far merging is behind.
     pub(super) pressure: Cell<Pressure>,
     /// Settled when the shard is being closed.
@@ -141,6 +143,7 @@ impl Shard {
             segment_bytes: 0,
             freeze_bytes: memtable_bytes_max / MEMTABLES,
             policy: RefCell::new(policy(&CompactionSettings::default(), 1)),
+            slots: MergeSlots::new(1),
             pressure: Cell::default(),
             ending: Rc::default(),
             merges: Signal::default(),
@@ -161,7 +164,7 @@ impl Shard {
         } = engine
         {
             let mut state = State::new(shard, memtable_bytes_max, true, blob_bytes_min);
-            let Workshop(background) = workshop;
+            let Workshop { background, slots } = workshop;
             let places =
                 Places { disk, background, log_dir, data_dir, segment_bytes, directory_id, shard };
             let (store, log, found) = recover(places, &mut state).await?;
@@ -170,6 +173,7 @@ impl Shard {
             inner.cache = Rc::new(Cache::new(cache_bytes_max));
             inner.log = RefCell::new(Some(log));
             inner.store = Some(store);
+            inner.slots = slots;
             inner.policy = RefCell::new(policy(&compaction, inner.freeze_bytes));
             (inner.sync, inner.segment_bytes) = (sync, segment_bytes);
         }

@@ -2,25 +2,32 @@
 
 use std::{io, rc::Rc};
 
-use super::background::{Background, BackgroundThread};
+use super::{
+    background::{Background, BackgroundThread},
+    compaction::MergeSlots,
+};
 
 /// Where work is done that takes long. Cloning shares it.
 #[derive(Clone)]
-pub struct Workshop(pub(super) Rc<dyn Background>);
+pub struct Workshop {
+    pub(super) background: Rc<dyn Background>,
+    pub(super) slots: MergeSlots,
+}
 
 impl Workshop {
-    /// A thread of the lowest priority, on this CPU.
+    /// A thread of the lowest priority, on this CPU; merges wait for a slot.
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub fn thread(cpu: Option<usize>) -> io::Result<Self> {
-        Ok(Self(Rc::new(BackgroundThread::start(cpu)?)))
+    pub fn thread(cpu: Option<usize>, slots: MergeSlots) -> io::Result<Self> {
+        Ok(Self { background: Rc::new(BackgroundThread::start(cpu)?), slots })
     }
 
     /// Here, on that disk, as part of [`Shard::run`](super::Shard::run).
     #[cfg(any(test, feature = "sim"))]
     #[must_use]
     pub fn inline(disk: Rc<dyn super::disk::Disk>) -> Self {
-        Self(Rc::new(super::background::Inline(disk)))
+        let background = Rc::new(super::background::Inline(disk));
+        Self { background, slots: MergeSlots::new(1) }
     }
 }

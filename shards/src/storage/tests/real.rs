@@ -9,7 +9,7 @@ use super::machine::{ALL, value};
 use crate::{
     settings::{CompactionSettings, SyncMode},
     storage::{
-        EngineOptions, Meta, Options, Shard, Value, Workshop,
+        EngineOptions, MergeSlots, Meta, Options, Shard, Value, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -28,7 +28,7 @@ async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
     let opened = Shard::open(
         Rc::new(GlommioDisk),
         Rc::new(GlommioClock::new()),
-        Workshop::thread(None).unwrap(),
+        Workshop::thread(None, MergeSlots::new(1)).unwrap(),
         options,
     )
     .await;
@@ -115,7 +115,7 @@ fn a_folder_that_is_not_absolute_is_refused() {
         let opened = Shard::open(
             Rc::new(GlommioDisk),
             Rc::new(GlommioClock::new()),
-            Workshop::thread(None).unwrap(),
+            Workshop::thread(None, MergeSlots::new(1)).unwrap(),
             options,
         )
         .await;
