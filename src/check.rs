@@ -25,6 +25,13 @@ pub(crate) fn run(config: &Config) -> Result<ExitCode, Box<dyn Error + Send + Sy
         return Err("storage.engine = \"memory\" keeps nothing that could be checked".into());
     };
     let directory = Directory::existing(&config.data_dir, &wal.dir)?;
+    if directory.is_moving() {
+        return Err(
+            "a reshard was cut short; `amaters-server reshard` with the same number, or a start, \
+                    finishes it"
+                .into(),
+        );
+    }
     let superblock = directory.superblock();
     let mut found = Found::default();
     for shard in 0..superblock.shards {

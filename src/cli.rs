@@ -45,6 +45,14 @@ pub(crate) enum Command {
     },
     /// Read all files of a data directory that is not in use; exit status 4 if some are damaged.
     Check(Place),
+    /// Spread the entries of a data directory that is not in use over another number of shards.
+    Reshard {
+        /// How many.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+        shards: u32,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Print the version.
     Version {
         /// With build profile and components.
@@ -99,7 +107,10 @@ impl Cli {
                     file = file.or_else(|| Some(GENERATED.into()));
                 }
             }
-            Command::Stop(place) | Command::Check(place) | Command::Status { place, .. } => {
+            Command::Stop(place)
+            | Command::Check(place)
+            | Command::Reshard { place, .. }
+            | Command::Status { place, .. } => {
                 take("server.data_dir", "--data-dir", &place.data_dir);
             }
             Command::ValidateConfig { .. } | Command::Version { .. } => {}

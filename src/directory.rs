@@ -13,7 +13,11 @@
 //! logs without a superblock mean that the superblock is.
 
 pub(crate) mod lock;
+mod moving;
+
 pub(crate) mod superblock;
+
+pub(crate) use moving::copies;
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -80,6 +84,17 @@ pub(crate) enum DirectoryError {
         /// The folder that is not empty.
         logs: PathBuf,
     },
+    /// A reshard cannot be finished: there is no folder of copies.
+    #[error(
+        "data directory {}: a reshard was cut short, and {} is not there. Was storage.wal.dir changed, \
+         or is a disk not mounted? Nothing was changed", dir.display(), missing.display()
+    )]
+    NoCopy {
+        /// The data directory.
+        dir: PathBuf,
+        /// The folder.
+        missing: PathBuf,
+    },
     /// A directory that has served, without its logs.
     #[error(
         "data directory {}: it has served before, but its logs are not in {}. Was storage.wal.dir \
@@ -113,7 +128,10 @@ impl Directory {
         let superblock = match engine {
             Engine::Memory => fresh,
             Engine::Lsm(wal) => match read_superblock(path)? {
-                Some(found) => check_logs(path, &wal.dir, found, fresh)?,
+                Some(found) => {
+                    let found = moving::finish(path, &wal.dir, found)?;
+                    check_logs(path, &wal.dir, found, fresh)?
+                }
                 None => begin(path, &wal.dir, fresh)?,
             },
         };
@@ -135,6 +153,28 @@ impl Directory {
             return Err(none());
         }
         Ok(Self { path: path.to_owned(), superblock, kept: true, _lock: lock })
+    }
+
+    /// Whether a reshard was cut short when its outcome was decided.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.superblock.stage == Stage::Moving
+    }
+
+    /// Tidies up after a reshard that was cut short.
+    pub(crate) fn finish_move(&mut self, logs: &Path) -> Result<(), DirectoryError> {
+        self.superblock = moving::finish(&self.path, logs, self.superblock.clone())?;
+        Ok(())
+    }
+
+    /// Puts the shards below `reshard` in the place of the old ones.
+    pub(crate) fn reshard(
+        &mut self,
+        logs: &Path,
+        superblock: Superblock,
+    ) -> Result<(), DirectoryError> {
+        write_superblock(&self.path, &superblock)?;
+        self.superblock = superblock;
+        self.finish_move(logs)
     }
 
     /// What the superblock says.
@@ -180,7 +220,7 @@ fn check_logs(
 ) -> Result<Superblock, DirectoryError> {
     match (found.stage, is_empty(dir, logs)?) {
         (Stage::Preparing, true) => begin(dir, logs, fresh),
-        (Stage::Serving, true) => {
+        (Stage::Serving | Stage::Moving, true) => {
             Err(DirectoryError::NoLogs { dir: dir.to_owned(), logs: logs.to_owned() })
         }
         (_, false) => Ok(found),

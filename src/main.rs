@@ -23,6 +23,7 @@ mod pid_file;
 mod preflight;
 mod reload;
 mod report;
+mod reshard;
 mod signals;
 mod start;
 mod status;
@@ -58,6 +59,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
         Command::ValidateConfig { show } => Ok(validate::run(&source.load()?, *show)),
         Command::Check(_) => check::run(&source.load()?),
+        Command::Reshard { shards, .. } => reshard::run(&source.load()?, *shards),
         Command::Version { verbose } => Ok(version::run(*verbose)),
     }
 }

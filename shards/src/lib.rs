@@ -22,6 +22,7 @@ mod payload;
 mod pulse;
 mod reactor;
 mod reactors;
+pub mod reshard;
 mod router;
 mod rpc;
 pub mod settings;

@@ -78,7 +78,7 @@ pub enum Report {
 /// RLIMIT_MEMLOCK. Log writes take their buffers from it while it lasts.
 pub const IO_MEMORY_BYTES: usize = 4 * 1024 * 1024;
 /// Entries of a ring's submission queue.
-const RING_DEPTH: usize = 1024;
+pub(crate) const RING_DEPTH: usize = 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// Ticks between two sweeps of the connections.

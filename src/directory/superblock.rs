@@ -29,6 +29,8 @@ pub(crate) enum Stage {
     Preparing,
     /// The reactors have served from this directory: its logs exist.
     Serving,
+    /// Its entries have been copied into other shards, which are to take the place of the old ones.
+    Moving,
 }
 
 /// What the file says.
@@ -74,6 +76,12 @@ impl Superblock {
         Self { shards, seed: random(), directory_id: random(), created_at, stage: Stage::Preparing }
     }
 
+    /// Of the same directory with another number of shards, and another identity: no old file fits it.
+    pub(crate) fn resharded(&self, shards: u32) -> Self {
+        let Self { seed, created_at, .. } = *self;
+        Self { seed, stage: Stage::Moving, ..Self::new(shards, created_at) }
+    }
+
     /// How keys are spread over the shards.
     pub(crate) fn partition(&self) -> Partition {
         Partition::new(self.shards, self.seed)
@@ -84,6 +92,7 @@ impl Superblock {
         let stage: u32 = match self.stage {
             Stage::Preparing => 0,
             Stage::Serving => 1,
+            Stage::Moving => 2,
         };
         let mut bytes = [0; BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
@@ -124,6 +133,7 @@ impl Superblock {
             stage: match u32_at(bytes, 40) {
                 0 => Stage::Preparing,
                 1 => Stage::Serving,
+                2 => Stage::Moving,
                 _ => return Err(Damage::Field("an unknown stage")),
             },
         })
@@ -165,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        for stage in [Stage::Preparing, Stage::Serving] {
+        for stage in [Stage::Preparing, Stage::Serving, Stage::Moving] {
             let superblock = Superblock { stage, ..example() };
             assert_eq!(Superblock::decode(&superblock.encode()), Ok(superblock));
         }
@@ -211,7 +221,7 @@ mod tests {
 
     #[test]
     fn impossible_fields_are_refused_though_the_checksum_matches() {
-        for (at, value) in [(12, 0), (40, 2), (44, 1), (59, 1)] {
+        for (at, value) in [(12, 0), (40, 3), (44, 1), (59, 1)] {
             let mut bytes = example().encode();
             bytes[at] = value;
             let decoded = Superblock::decode(&sealed(bytes));

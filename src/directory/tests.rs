@@ -111,3 +111,78 @@ fn a_path_that_is_a_file_is_refused_by_name() {
     let error = Directory::open(&path, &Engine::Memory, 1).unwrap_err();
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
 }
+
+/// A directory of two shards that are to become three, after so many steps of the move.
+fn moving(steps: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("d");
+    let wal = dir.join("wal");
+    let mut directory = Directory::open(&dir, &lsm(&wal), 2).unwrap();
+    directory.has_served().unwrap();
+    let make = |root: &Path, shard: usize, text: &str| {
+        let shard = root.join(format!("shard-{shard:04}"));
+        fs::create_dir_all(&shard).unwrap();
+        fs::write(shard.join("file"), text).unwrap();
+    };
+    let mut left = steps;
+    for root in [&dir, &wal] {
+        fs::create_dir_all(root.join("reshard")).unwrap();
+        for shard in 0..3 {
+            let is_moved = left > 0;
+            left = left.saturating_sub(1);
+            make(&if is_moved { root.clone() } else { root.join("reshard") }, shard, "new");
+            if !is_moved && shard < 2 {
+                make(root, shard, "old");
+            }
+        }
+        // Beyond the new ones, from a reshard to fewer.
+        make(root, 3, "old");
+    }
+    write_superblock(&dir, &directory.superblock().resharded(3)).unwrap();
+    folder
+}
+
+#[test]
+fn a_reshard_that_was_cut_short_anywhere_is_finished_by_a_start() {
+    for steps in 0..=6 {
+        let folder = moving(steps);
+        let dir = folder.path().join("d");
+        let wal = dir.join("wal");
+        if steps % 2 == 0 && steps < 3 {
+            // Removing the old folder had begun.
+            fs::remove_file(dir.join(format!("shard-{steps:04}/file"))).unwrap_or_default();
+        }
+        let directory = Directory::open(&dir, &lsm(&wal), 8).unwrap();
+        let Superblock { shards, stage, .. } = *directory.superblock();
+        assert_eq!((shards, stage), (3, Stage::Serving), "{steps}");
+        for root in [&dir, &wal] {
+            for shard in 0..3 {
+                let text = fs::read_to_string(root.join(format!("shard-{shard:04}/file")));
+                assert_eq!(text.unwrap(), "new", "{steps}");
+            }
+            assert!(!root.join("shard-0003").exists() && !root.join("reshard").exists());
+        }
+    }
+}
+
+#[test]
+fn a_reshard_whose_copies_are_elsewhere_stops_the_start_and_removes_nothing() {
+    let folder = moving(0);
+    let dir = folder.path().join("d");
+    let other = lsm(&folder.path().join("other"));
+    let error = Directory::open(&dir, &other, 2).unwrap_err();
+    assert!(matches!(error, DirectoryError::NoCopy { .. }), "{error}");
+    assert!(dir.join("shard-0000/file").exists() && dir.join("reshard/shard-0000/file").exists());
+    Directory::open(&dir, &lsm(&dir.join("wal")), 2).unwrap();
+}
+
+#[test]
+fn copies_that_were_not_finished_go_at_the_next_start() {
+    let folder = moving(0);
+    let (dir, wal) = (folder.path().join("d"), folder.path().join("d/wal"));
+    let serving = Superblock { stage: Stage::Serving, ..Superblock::new(2, 0) };
+    write_superblock(&dir, &serving).unwrap();
+    Directory::open(&dir, &lsm(&wal), 2).unwrap();
+    assert!(!dir.join("reshard").exists() && !wal.join("reshard").exists());
+    assert_eq!(fs::read_to_string(dir.join("shard-0001/file")).unwrap(), "old");
+}

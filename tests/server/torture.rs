@@ -10,6 +10,7 @@ mod connections;
 mod full_disk;
 mod hostile;
 mod kills;
+mod reshard;
 
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -105,6 +105,10 @@ impl Memtable {
         &self.table(id).name
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.tables.iter().map(|table| &table.name)
+    }
+
     /// The table of a collection, made if it is new.
     pub(super) fn intern(&mut self, collection: &str) -> TableId {
         if let Some(id) = self.id(collection) {

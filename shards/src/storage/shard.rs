@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -378,6 +379,12 @@ impl Shard {
             let (view, _) = self.0.view();
             store.close(&view).await;
         }
+    }
+
+    /// The names of all collections that have or had entries.
+    #[must_use]
+    pub fn collections(&self) -> Vec<Arc<str>> {
+        self.0.state.borrow().memtable.names().cloned().collect()
     }
 
     /// Figures at this moment.
