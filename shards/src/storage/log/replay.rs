@@ -141,6 +141,11 @@ impl Found {
         self.last.is_some_and(|last| last.is_vouched)
     }
 
+    /// A segment whose making was cut short.
+    pub(in crate::storage) fn unfinished(&self) -> Option<u64> {
+        self.unfinished
+    }
+
     /// Of the last segment with a sound header block.
     pub(in crate::storage) fn last_number(&self) -> Option<u64> {
         self.last.map(|last| last.number)

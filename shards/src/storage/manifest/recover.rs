@@ -30,7 +30,12 @@ pub(in crate::storage) async fn open(options: LogOptions) -> Result<Opened, Stor
             let log = found.resume(options.clone()).await?;
             Manifest::new(options, log, number, version.snapshot().encode().len())
         }
-        _ => {
+        found => {
+            // Before the next is begun: of two that were cut short, the first would be taken for one that is damaged.
+            let cut_short = found.and_then(|(_, found)| found.unfinished());
+            writer::remove(&options, cut_short.as_slice()).await?;
+            let others: Vec<u64> =
+                others.into_iter().filter(|number| Some(*number) != cut_short).collect();
             let mut version = version;
             let number = version.file_number();
             version.skip_file_numbers(number);
