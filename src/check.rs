@@ -3,6 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use amaters_shards::{
+    partition,
     settings::Engine,
     storage::{CheckOptions, Checked, Finding, check},
 };
@@ -35,7 +36,7 @@ pub(crate) fn run(config: &Config) -> Result<ExitCode, Box<dyn Error + Send + Sy
     let superblock = directory.superblock();
     let mut found = Found::default();
     for shard in 0..superblock.shards {
-        let folder = format!("shard-{shard:04}");
+        let folder = partition::folder(shard);
         let options = CheckOptions {
             log_dir: wal.dir.join(&folder),
             data_dir: config.tree.dir.join(&folder),

@@ -14,7 +14,6 @@
 
 pub(crate) mod lock;
 mod moving;
-
 pub(crate) mod superblock;
 
 pub(crate) use moving::copies;

@@ -15,6 +15,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 /// Bytes of collection and key up to which the input is gathered on the stack.
 const INLINE_BYTES_MAX: usize = 256;
 
+/// The name of a shard's folder, below the data directory and below that of the logs.
+#[must_use]
+pub fn folder(shard: u32) -> String {
+    format!("shard-{shard:04}")
+}
+
 /// What a data directory fixes for ever: how many shards, and the seed of the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {

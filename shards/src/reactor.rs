@@ -19,6 +19,7 @@ use crate::{
     core::{Core, Process},
     mesh::Port,
     net::{listener, registry::Order},
+    partition,
     pulse::Beat,
     router::{Letter, Router},
     settings::{CompactionSettings, Engine, Settings},
@@ -140,8 +141,8 @@ async fn open_shards(
         let engine = match &settings.engine {
             Engine::Memory => EngineOptions::Memory,
             Engine::Lsm(wal) => EngineOptions::Lsm {
-                log_dir: wal.dir.join(format!("shard-{number:04}")),
-                data_dir: settings.tree.dir.join(format!("shard-{number:04}")),
+                log_dir: wal.dir.join(partition::folder(number)),
+                data_dir: settings.tree.dir.join(partition::folder(number)),
                 segment_bytes: wal.segment_bytes,
                 sync: wal.sync,
                 blob_bytes_min: settings.tree.blob_bytes_min,

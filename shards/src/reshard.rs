@@ -12,7 +12,7 @@ use std::{collections::VecDeque, path::PathBuf, rc::Rc, time::Duration};
 use glommio::{LocalExecutorBuilder, Placement, Task, timer::sleep};
 
 use crate::{
-    partition::Partition,
+    partition::{self, Partition},
     reactor::{IO_MEMORY_BYTES, RING_DEPTH},
     settings::{CompactionSettings, SyncMode},
     storage::{
@@ -142,7 +142,7 @@ impl Open {
         settings: CopySettings,
         workshop: &Workshop,
     ) -> Result<Self, StorageError> {
-        let folder = format!("shard-{number:04}");
+        let folder = partition::folder(number);
         let engine = EngineOptions::Lsm {
             log_dir: layout.log_dir.join(&folder),
             data_dir: layout.data_dir.join(&folder),

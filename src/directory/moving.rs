@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use amaters_shards::partition::folder;
+
 use super::{
     DirectoryError, failed,
     superblock::{Stage, Superblock},
@@ -67,10 +69,6 @@ fn move_in(root: &Path, shards: u32) -> io::Result<()> {
     }
     // The moves are durable before the superblock says so.
     File::open(root)?.sync_all()
-}
-
-fn folder(shard: u32) -> String {
-    format!("shard-{shard:04}")
 }
 
 fn is_folder(name: &str) -> bool {

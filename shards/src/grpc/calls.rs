@@ -72,8 +72,8 @@ struct Pending {
     begun: Instant,
     timeout: Option<Duration>,
     write: bool,
-    /// What the answer was taken to have.
-    guessed: usize,
+    /// What the answer of a read is taken to have.
+    _awaited: Option<Charge>,
     /// The request's bytes are in flight as long as this lives.
     _charge: Charge,
 }
@@ -213,7 +213,7 @@ impl Calls {
             begun: Instant::now(),
             timeout,
             write,
-            guessed: if write { 0 } else { self.foresight.begin() },
+            _awaited: (!write).then(|| self.foresight.begin()),
             _charge: Charge::new(&self.flight, message.len()),
         });
     }
@@ -248,7 +248,7 @@ impl Calls {
                 Ok(Reply::Value(Some(value))) => value.data.len(),
                 _ => 0,
             };
-            self.foresight.end(pending.guessed, bytes);
+            self.foresight.learn(bytes);
         }
         let Some(mut respond) = pending.respond else { return };
         let request_id = pending.request_id.as_deref();

@@ -8,6 +8,8 @@
 
 use std::{cell::Cell, rc::Rc};
 
+use crate::payload::{Charge, Flight};
+
 /// The longest ciphertexts of schemes in use: the guess of a new connection.
 const FIRST_BYTES: usize = 512 * 1024;
 /// So many reads of a new connection may begin at once, however small its share is.
@@ -16,47 +18,31 @@ const FIRST_READS: usize = 16;
 const SINKING: usize = 32;
 
 /// Guesses of one connection.
-///
-/// Always true: the reactor's count is the sum of its connections'.
 pub struct Foresight {
     guess: usize,
-    awaited: usize,
-    reactor: Rc<Cell<usize>>,
+    flight: Rc<Flight>,
 }
 
 impl Foresight {
     /// Nothing under way on a connection that may hold `bytes_max`; `reactor` is shared by all
     /// connections of a reactor.
     pub fn new(bytes_max: usize, reactor: Rc<Cell<usize>>) -> Self {
-        Self { guess: FIRST_BYTES.min(bytes_max / FIRST_READS), awaited: 0, reactor }
+        Self { guess: FIRST_BYTES.min(bytes_max / FIRST_READS), flight: Flight::new(reactor) }
     }
 
     /// Bytes that answers under way are taken to have.
     pub fn awaited(&self) -> usize {
-        self.awaited
+        self.flight.connection()
     }
 
-    /// A read begins; the result is due to [`Self::end`].
-    pub fn begin(&mut self) -> usize {
-        self.set(self.awaited + self.guess);
-        self.guess
+    /// A read begins; it is under way as long as the result lives.
+    pub fn begin(&self) -> Charge {
+        Charge::new(&self.flight, self.guess)
     }
 
-    /// A read that was taken to have `guessed` bytes has `bytes`.
-    pub fn end(&mut self, guessed: usize, bytes: usize) {
-        self.set(self.awaited - guessed);
+    /// A read had an answer of so many bytes.
+    pub fn learn(&mut self, bytes: usize) {
         self.guess = (self.guess - self.guess.div_ceil(SINKING)).max(bytes);
-    }
-
-    fn set(&mut self, awaited: usize) {
-        self.reactor.set(self.reactor.get() - self.awaited + awaited);
-        self.awaited = awaited;
-    }
-}
-
-impl Drop for Foresight {
-    fn drop(&mut self) {
-        self.set(0);
     }
 }
 
@@ -69,16 +55,20 @@ mod tests {
         let reactor = Rc::new(Cell::new(7));
         let mut foresight = Foresight::new(1 << 20, Rc::clone(&reactor));
         let first = foresight.begin();
-        assert_eq!((first, foresight.awaited(), reactor.get()), (1 << 16, 1 << 16, 7 + (1 << 16)));
-        foresight.end(first, 100);
+        assert_eq!((foresight.awaited(), reactor.get()), (1 << 16, 7 + (1 << 16)));
+        drop(first);
+        foresight.learn(100);
         for _ in 0..1000 {
-            let guessed = foresight.begin();
-            foresight.end(guessed, 100);
+            drop(foresight.begin());
+            foresight.learn(100);
         }
-        assert_eq!(foresight.begin(), 100);
-        foresight.end(100, 5000);
-        assert_eq!((foresight.begin(), foresight.awaited()), (5000, 5000));
-        drop(foresight);
+        let short = foresight.begin();
+        assert_eq!(foresight.awaited(), 100);
+        drop(short);
+        foresight.learn(5000);
+        let long = foresight.begin();
+        assert_eq!(foresight.awaited(), 5000);
+        drop((long, foresight));
         assert_eq!(reactor.get(), 7);
     }
 }
