@@ -28,7 +28,8 @@ use std::{
 use amaters_shards::{
     limits::Limits,
     settings::{
-        CompactionSettings, CompactionStrategy, Engine, SyncMode, TreeSettings, WalSettings,
+        CompactionSettings, CompactionStrategy, Durability, Engine, SyncMode, TreeSettings,
+        WalSettings,
     },
 };
 
@@ -75,7 +76,7 @@ pub(crate) struct Config {
     pub(crate) log_level: Level,
     /// `logging.format`.
     pub(crate) log_format: Format,
-    /// Lines to log at the start: written keys without effect.
+    /// Lines to log at the start: risks that were chosen, and written keys without effect.
     pub(crate) notices: Vec<String>,
     /// The values behind all this, for `--show` and for a later comparison.
     pub(crate) written: Written,
@@ -129,15 +130,20 @@ fn engine(storage: &raw::Storage, data_dir: &Path) -> Engine {
         raw::Engine::Lsm => Engine::Lsm(WalSettings {
             dir: data_dir.join(&storage.wal.dir),
             segment_bytes: storage.wal.segment_size_mb * MIB,
-            sync: match storage.wal.sync_mode {
-                raw::SyncMode::Always => SyncMode::Always,
-                raw::SyncMode::Interval => {
-                    SyncMode::Interval(Duration::from_millis(storage.wal.sync_interval_ms))
-                }
-                raw::SyncMode::None => SyncMode::None,
-            },
+            durability: durability(&storage.wal),
         }),
     }
+}
+
+fn durability(wal: &raw::Wal) -> Durability {
+    if !wal.enabled {
+        return Durability::Flushed;
+    }
+    Durability::Logged(match wal.sync_mode {
+        raw::SyncMode::Always => SyncMode::Always,
+        raw::SyncMode::Interval => SyncMode::Interval(Duration::from_millis(wal.sync_interval_ms)),
+        raw::SyncMode::None => SyncMode::None,
+    })
 }
 
 fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {

@@ -91,6 +91,8 @@ fn write(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
     use crate::config::Source;
 
@@ -138,5 +140,15 @@ mod tests {
         fs::write(&path, "1\n").unwrap();
         drop(file);
         assert_eq!(read(&path), Some(1));
+    }
+    #[test]
+    fn fuzz_pid_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let seeds = ["1\n", "4194304\n", " 77 "].map(|text| text.as_bytes().to_vec());
+        Campaign::new("pid files", seeds.to_vec()).rounds(300).run(|bytes| {
+            fs::write(&path, bytes).unwrap();
+            read(&path).map(u64::from).ok_or_else(|| "no process id".to_owned())
+        });
     }
 }

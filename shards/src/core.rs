@@ -19,7 +19,7 @@ use crate::{
     payload::{Payload, Writer},
     router::Router,
     settings::Settings,
-    storage::MergeSlots,
+    storage::{Epochs, MergeSlots},
 };
 
 /// One reactor's belongings.
@@ -57,6 +57,8 @@ pub struct Process {
     pub counters: Vec<Counters>,
     /// For merges of all reactors.
     pub merge_slots: MergeSlots,
+    /// For the shards and the snapshots of all reactors.
+    pub epochs: Epochs,
 }
 
 /// Whether requests are served.

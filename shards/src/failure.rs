@@ -13,6 +13,16 @@ pub enum Failure {
     /// The deadline passed. A write that was already logged may still become visible.
     #[error("deadline of {millis} ms exceeded{}", if *.write { "; the write may have been applied" } else { "" })]
     Timeout { millis: u64, write: bool },
+    /// The deadline passed before a batch was decided.
+    #[error(
+        "deadline of {millis} ms exceeded before the batch was decided; nothing of it was applied"
+    )]
+    BatchTimeout { millis: u64 },
+    /// The logs of all shards failed while a batch was being undone.
+    #[error(
+        "the batch could neither be applied nor undone ({0}); its outcome is known after a restart"
+    )]
+    Unknown(String),
     /// A protocol major version that this server does not speak.
     #[error("protocol version {major}.x is not supported; this server speaks 0.2")]
     Version { major: u32 },
@@ -36,6 +46,9 @@ pub enum Failure {
     /// An operation that the values do not allow.
     #[error("{0}")]
     InvalidOperation(String),
+    /// A scan that has lasted too long.
+    #[error("a scan is kept at one instant for at most {seconds} s; ask in parts")]
+    ScanTooLong { seconds: u64 },
     /// A key outside its bounds.
     #[error("invalid key: {0}")]
     Key(String),

@@ -3,7 +3,7 @@
 //! What an operator may choose is a field of [`Limits`], with its default and its range; what the
 //! wire or the design fixes is a constant. Each says what it costs to raise it.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Longest key. Keys live in memory whole, in the memtable and in every index.
 pub const KEY_BYTES_MAX: usize = 64 * 1024;
@@ -17,6 +17,9 @@ pub const PREDICATE_DEPTH_MAX: usize = 32;
 pub const PREDICATE_NODES_MAX: usize = 256;
 /// Most queries in one batch: they run in one step of a shard.
 pub const BATCH_QUERIES_MAX: usize = 1024;
+/// Bytes of all filters and updates of a request. They unpack to up to a hundred times as many; the largest that the bounds
+/// above allow have less than a tenth of this.
+pub const CONDITION_BYTES_MAX: usize = 1024 * 1024;
 /// Rows that all ranges, filters and updates of one batch look at: they run in the same step, and
 /// the largest predicate takes 40 ms for so many (measured).
 pub const BATCH_ROWS_MAX: usize = 16 * 1024;
@@ -28,6 +31,9 @@ pub const UPDATE_STEPS_MAX: usize = 16;
 pub const SCAN_STEP_ROWS_MAX: usize = 1024;
 /// Bytes that one step of a scan gathers: one chunk of a stream, far under the 4 MiB of clients.
 pub const SCAN_STEP_BYTES_MAX: usize = 256 * 1024;
+/// How long a scan is kept at one instant: what is overwritten meanwhile stays in memory for it, and files that were merged
+/// stay on the disk.
+pub const SNAPSHOT_LIFETIME: Duration = Duration::from_secs(60);
 /// Bytes of a unary answer of many rows; existing clients refuse messages above 4 MiB.
 pub const UNARY_ROWS_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 

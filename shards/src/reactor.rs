@@ -17,14 +17,16 @@ use tracing::{error, info};
 
 use crate::{
     core::{Core, Process},
+    limits::SNAPSHOT_LIFETIME,
     mesh::Port,
     net::{listener, registry::Order},
     partition,
     pulse::Beat,
-    router::{Letter, Router},
+    router::{Letter, Router, partners::ByRouter},
     settings::{CompactionSettings, Engine, Settings},
     storage::{
-        EngineOptions, MergeSlots, Options, Recovery, Shard, StorageError, Workshop,
+        Decisions, EngineOptions, Epochs, MergeSlots, Options, Recovery, Shard, Snapshots,
+        StorageError, Traces, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -50,9 +52,11 @@ pub struct Seed {
 }
 
 /// What the control thread wants; the beat wakes the reactor to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// All reactors have their shards: accept connections.
+    /// All reactors have told what their logs say of batches across shards: this follows.
+    Resolve(Arc<Decisions>),
+    /// All shards have been told: run them, and accept connections.
     Listen,
     /// Accept no more, say goodbye to clients, finish what is under way.
     Drain,
@@ -65,8 +69,10 @@ pub enum Command {
 /// What the control thread is told.
 #[derive(Debug)]
 pub enum Report {
-    /// The shards are open.
-    Open,
+    /// The shards are open; each with what its log says of batches across shards.
+    Open(Vec<(u32, Traces)>),
+    /// The shards know which of them count.
+    Resolved,
     /// Connections are accepted.
     Listening,
     /// The reactor cannot start.
@@ -105,7 +111,8 @@ pub fn run(seed: Seed) {
 
 async fn live(seed: Seed) {
     let Seed { index, settings, process, port, socket, beat, commands, reports } = seed;
-    let shards = match open_shards(index, &settings, process.merge_slots.clone()).await {
+    let workshop = (process.merge_slots.clone(), process.epochs.clone());
+    let shards = match open_shards(index, &settings, workshop).await {
         Ok(shards) => shards,
         Err(error) => {
             let _ = reports.send(Report::Failed(error.to_string()));
@@ -113,15 +120,14 @@ async fn live(seed: Seed) {
         }
     };
     let reactors = settings.cpus.len();
-    let router = Rc::new(Router::new(settings.partition, shards, port, reactors));
+    let snapshots = Snapshots::new(process.epochs.clone(), index);
+    let router = Rc::new(Router::new(settings.partition, shards, port, reactors, snapshots));
     let core = Rc::new(Core::new(index, settings, process, router));
-    for shard in core.router.local_shards() {
-        let shard = shard.clone();
-        glommio::spawn_local(async move { shard.run().await }).detach();
-    }
     spawn_mesh(&core);
     glommio::spawn_local(tick(Rc::clone(&core))).detach();
-    let _ = reports.send(Report::Open);
+    let numbers = (index as u32..).step_by(reactors);
+    let traces = numbers.zip(core.router.local_shards().iter().map(Shard::traces));
+    let _ = reports.send(Report::Open(traces.collect()));
     let result = govern(&core, socket, &beat, &commands, &reports).await;
     let _ = reports.send(Report::Stopped(result));
 }
@@ -130,11 +136,11 @@ async fn live(seed: Seed) {
 async fn open_shards(
     index: usize,
     settings: &Settings,
-    slots: MergeSlots,
+    (slots, epochs): (MergeSlots, Epochs),
 ) -> Result<Vec<Shard>, StorageError> {
     let shards = settings.partition.shards();
     let memtable_bytes_max = settings.memtable_bytes_max / u64::from(shards);
-    let workshop = Workshop::thread(Some(settings.cpus[index]), slots);
+    let workshop = Workshop::thread(Some(settings.cpus[index]), slots, epochs);
     let workshop = workshop.map_err(StorageError::from)?;
     let mut open = Vec::new();
     for number in (index as u32..shards).step_by(settings.cpus.len()) {
@@ -144,7 +150,7 @@ async fn open_shards(
                 log_dir: wal.dir.join(partition::folder(number)),
                 data_dir: settings.tree.dir.join(partition::folder(number)),
                 segment_bytes: wal.segment_bytes,
-                sync: wal.sync,
+                durability: wal.durability,
                 blob_bytes_min: settings.tree.blob_bytes_min,
                 cache_bytes_max: settings.tree.cache_bytes_max / u64::from(shards),
                 compaction: settings.tree.compaction,
@@ -186,13 +192,15 @@ fn spawn_mesh(core: &Rc<Core>) {
     glommio::spawn_local(receive).detach();
 }
 
-/// Deadlines, the sweep of the connections, and the health of the shards.
+/// Deadlines, what is kept for snapshots, the sweep of the connections, and the health of the shards.
 async fn tick(core: Rc<Core>) {
     let (patience, keepalive) =
         (core.settings.connection_timeout, core.settings.keepalive_interval);
     for ticks in 1u32.. {
         sleep(TICK).await;
         core.registry.expire();
+        core.router.snapshots().tick(Instant::now(), SNAPSHOT_LIFETIME);
+        core.router.local_shards().iter().for_each(Shard::release);
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             core.registry.sweep(Instant::now(), patience, keepalive);
             let poisoned = |shard: &&Shard| shard.stats().poisoned.is_some();
@@ -214,8 +222,15 @@ async fn govern(
     let mut accepting = None;
     loop {
         match poll_fn(|cx| next_command(core, beat, commands, cx)).await {
+            Command::Resolve(decisions) => {
+                let _ = reports.send(match resolve(core, &decisions).await {
+                    Ok(()) => Report::Resolved,
+                    Err(error) => Report::Failed(error.to_string()),
+                });
+            }
             Command::Listen => match listen(socket.take()) {
                 Ok(socket) => {
+                    run_shards(core);
                     let accept = listener::accept(Rc::clone(core), socket);
                     accepting = Some(glommio::spawn_local(accept));
                     let _ = reports.send(Report::Listening);
@@ -246,6 +261,22 @@ async fn govern(
     }
 }
 
+/// Tells the shards which batches of their logs count.
+async fn resolve(core: &Core, decisions: &Decisions) -> Result<(), StorageError> {
+    for shard in core.router.local_shards() {
+        shard.resolve(decisions).await?;
+    }
+    Ok(())
+}
+
+fn run_shards(core: &Core) {
+    for shard in core.router.local_shards() {
+        shard.join(Rc::new(ByRouter(Rc::downgrade(&core.router))));
+        let shard = shard.clone();
+        glommio::spawn_local(async move { shard.run().await }).detach();
+    }
+}
+
 fn next_command(
     core: &Core,
     beat: &Beat,
@@ -266,16 +297,26 @@ fn listen(socket: Option<Socket>) -> io::Result<OwnedFd> {
 async fn stop(core: &Rc<Core>) -> Result<(), String> {
     /// Time for the last answers to be written.
     const FAREWELL: Duration = Duration::from_millis(50);
+    /// How often, and how many times, batches are looked at that other reactors have not answered yet. What is cut short
+    /// then the next start decides.
+    const LOOK: Duration = Duration::from_millis(5);
+    const PATIENCE_LOOKS: u32 = 200;
 
     if !core.registry.is_empty() {
         core.registry.order(Order::Abandon);
         sleep(FAREWELL).await;
     }
+    for _ in 0..PATIENCE_LOOKS {
+        if core.router.coordination().running() == 0 {
+            break;
+        }
+        sleep(LOOK).await;
+    }
     let mut result = Ok(());
     for shard in core.router.local_shards() {
         shard.close().await;
         if let Some(cause) = shard.stats().poisoned {
-            error!("a shard was closed without its last sync: {cause}");
+            error!("a shard was closed before all of it was on the disk: {cause}");
             result = Err(cause);
         }
     }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
+use tracing::info;
 
 use crate::{
     core::{Health, Process},
@@ -22,8 +23,8 @@ use crate::{
     pulse::{Beat, Pulse},
     reactor::{self, Command, Report, Seed},
     router::panic_text,
-    settings::{CompactionSettings, Settings},
-    storage::MergeSlots,
+    settings::{CompactionSettings, Durability, Engine, Settings},
+    storage::{Decisions, Epochs, MergeSlots},
 };
 
 /// The server cannot start.
@@ -63,6 +64,8 @@ pub struct Reactors {
     address: SocketAddr,
     process: Arc<Process>,
     members: Vec<Member>,
+    /// How long the shards may take to close; without a limit where that is a flush of all that is in memory.
+    closing_max: Option<Duration>,
 }
 
 struct Member {
@@ -97,7 +100,9 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         counters: (0..count).map(|_| Counters::default()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
+        epochs: Epochs::new(count),
     });
+    let closing_max = closing_max(&settings.engine);
     let settings = Arc::new(settings);
     let mut members = Vec::new();
     for (port, socket) in mesh::ports(count).into_iter().zip(sockets) {
@@ -119,11 +124,38 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         let pulse = Pulse::new(Arc::clone(&beat));
         members.push(Member { thread, alive, beat, pulse, commands, reports });
     }
-    let mut reactors = Reactors { address, process, members };
-    reactors.wait_for(|report| matches!(report, Report::Open))?;
-    reactors.command(Command::Listen);
+    let mut reactors = Reactors { address, process, members, closing_max };
+    let opened = reactors.reports(|report| match report {
+        Report::Open(traces) => Ok(traces),
+        other => Err(other),
+    })?;
+    let decisions = Decisions::of(&opened.into_iter().flatten().collect());
+    announce(&decisions);
+    reactors.command(&Command::Resolve(Arc::new(decisions)));
+    reactors.wait_for(|report| matches!(report, Report::Resolved))?;
+    reactors.command(&Command::Listen);
     reactors.wait_for(|report| matches!(report, Report::Listening))?;
     Ok(reactors)
+}
+
+fn closing_max(engine: &Engine) -> Option<Duration> {
+    /// For the last sync, which may find the disk busy.
+    const CLOSING: Duration = Duration::from_secs(30);
+
+    match engine {
+        Engine::Lsm(wal) if wal.durability == Durability::Flushed => None,
+        Engine::Memory | Engine::Lsm(_) => Some(CLOSING),
+    }
+}
+
+fn announce(decisions: &Decisions) {
+    let (committed, aborted) = decisions.counts();
+    if committed + aborted > 0 {
+        info!(
+            "{committed} batches across shards that were under way at the stop are whole and count; {aborted} are \
+             not, and do not"
+        );
+    }
 }
 
 fn spawn(seed: Seed, alive: Arc<Alive>) -> io::Result<JoinHandle<()>> {
@@ -209,7 +241,7 @@ impl Reactors {
 
     /// Changes `storage.compaction`; merges that are under way end as they were begun.
     pub fn set_compaction(&self, settings: CompactionSettings) {
-        self.command(Command::Compaction(settings));
+        self.command(&Command::Compaction(settings));
     }
 
     /// Changes `storage.compaction.max_concurrent`; merges that are under way go on.
@@ -220,7 +252,7 @@ impl Reactors {
     /// Stops accepting and tells clients to go elsewhere; returns at once.
     pub fn drain(&self) {
         self.process.draining.store(true, Relaxed);
-        self.command(Command::Drain);
+        self.command(&Command::Drain);
     }
 
     /// Whether no connection is left.
@@ -234,16 +266,13 @@ impl Reactors {
     /// A reactor died, does not answer, or a shard could not be synced.
     #[expect(clippy::disallowed_methods, reason = "this is the control thread, not a reactor")]
     pub fn stop(mut self, deadline: Instant) -> Result<(), StopError> {
-        /// For the last sync, which may find the disk busy.
-        const CLOSING: Duration = Duration::from_secs(30);
-
         self.drain();
         while !self.is_drained() && Instant::now() < deadline && self.dead().is_none() {
             self.pulse();
             thread::sleep(LOOK);
         }
-        self.command(Command::Stop);
-        let end = deadline.max(Instant::now()) + CLOSING;
+        self.command(&Command::Stop);
+        let end = self.closing_max.map(|time| deadline.max(Instant::now()) + time);
         let mut result = Ok(());
         for (reactor, member) in self.members.into_iter().enumerate() {
             if let Err(cause) = member.finish(end) {
@@ -253,22 +282,34 @@ impl Reactors {
         result
     }
 
-    fn command(&self, command: Command) {
+    fn command(&self, command: &Command) {
         for member in &self.members {
             // A reactor that is gone is found by whoever waits for its report.
-            let _ = member.commands.send(command);
+            let _ = member.commands.send(command.clone());
             member.beat.wake();
         }
     }
 
     /// Waits until every reactor has reported so; the first failure stops all.
     fn wait_for(&mut self, is_expected: fn(&Report) -> bool) -> Result<(), StartError> {
+        self.reports(|report| if is_expected(&report) { Ok(()) } else { Err(report) }).map(drop)
+    }
+
+    /// Waits for one report of every reactor, in which `read` finds what is wanted or gives it back.
+    fn reports<T>(
+        &mut self,
+        mut read: impl FnMut(Report) -> Result<T, Report>,
+    ) -> Result<Vec<T>, StartError> {
+        let mut all = Vec::new();
         for reactor in 0..self.members.len() {
             let cause = loop {
-                match self.members[reactor].reports.recv_timeout(LOOK) {
-                    Ok(report) if is_expected(&report) => break None,
-                    Ok(Report::Failed(cause)) => break Some(cause),
-                    Ok(report) => break Some(format!("unexpected report: {report:?}")),
+                match self.members[reactor].reports.recv_timeout(LOOK).map(&mut read) {
+                    Ok(Ok(wanted)) => {
+                        all.push(wanted);
+                        break None;
+                    }
+                    Ok(Err(Report::Failed(cause))) => break Some(cause),
+                    Ok(Err(report)) => break Some(format!("unexpected report: {report:?}")),
                     Err(_) => self.pulse(),
                 }
                 if let Some(dead) = self.dead() {
@@ -281,17 +322,17 @@ impl Reactors {
                 }
             };
             if let Some(cause) = cause {
-                self.command(Command::Stop);
+                self.command(&Command::Stop);
                 return Err(StartError::Reactor { reactor, cause });
             }
         }
-        Ok(())
+        Ok(all)
     }
 }
 
 impl Member {
     /// Waits until the reactor has stopped.
-    fn finish(self, end: Instant) -> Result<(), String> {
+    fn finish(self, end: Option<Instant>) -> Result<(), String> {
         loop {
             match self.reports.recv_timeout(LOOK) {
                 Ok(Report::Stopped(result)) => {
@@ -307,7 +348,7 @@ impl Member {
                 let words = words.as_deref().map_or("it ended without a word", String::as_str);
                 return Err(words.to_owned());
             }
-            if Instant::now() > end {
+            if end.is_some_and(|end| Instant::now() > end) {
                 return Err("it does not stop; giving up".to_owned());
             }
         }

@@ -7,17 +7,22 @@
 //! shard n           ┘      partition           └─► new shard m
 //! ```
 
-use std::{collections::VecDeque, path::PathBuf, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
 
 use glommio::{LocalExecutorBuilder, Placement, Task, timer::sleep};
 
 use crate::{
     partition::{self, Partition},
     reactor::{IO_MEMORY_BYTES, RING_DEPTH},
-    settings::{CompactionSettings, SyncMode},
+    settings::{CompactionSettings, Durability, SyncMode},
     storage::{
-        EngineOptions, MergeSlots, Options, PageLimit, Shard, StorageError, Ticket, Value,
-        Workshop,
+        Decisions, EngineOptions, Epochs, MergeSlots, Options, PageLimit, Shard, StorageError,
+        Ticket, Value, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -95,13 +100,15 @@ async fn copy_all(
     settings: CopySettings,
     mut progress: impl FnMut(f64, u64),
 ) -> Result<u64, CopyError> {
-    let workshop = Workshop::thread(None, MergeSlots::new(1)).map_err(StorageError::from)?;
+    let workshop = Workshop::thread(None, MergeSlots::new(1), Epochs::new(1));
+    let workshop = workshop.map_err(StorageError::from)?;
     let mut targets =
         Targets { partition: to.partition, shards: Vec::new(), waiting: VecDeque::new(), bytes: 0 };
     for number in 0..to.partition.shards() {
         targets.shards.push(Open::open(&to, number, settings, &workshop).await?);
     }
     let (mut done, sources) = (0, from.partition.shards());
+    decide(&from, settings, &workshop).await?;
     for number in 0..sources {
         let source = Open::open(&from, number, settings, &workshop).await?;
         let (entries, before) = (source.shard.stats().entries.max(1), done);
@@ -128,6 +135,54 @@ async fn copy_all(
     Ok(done)
 }
 
+/// Ends the batches across shards that were under way at the stop, on all shards before any of them runs.
+async fn decide(
+    layout: &Layout,
+    settings: CopySettings,
+    workshop: &Workshop,
+) -> Result<(), StorageError> {
+    let mut traces = BTreeMap::new();
+    for number in 0..layout.partition.shards() {
+        let shard = open(layout, number, settings, workshop).await?;
+        traces.insert(number, shard.traces());
+        shard.close().await;
+    }
+    let decisions = Decisions::of(&traces);
+    if decisions.counts() != (0, 0) {
+        for number in 0..layout.partition.shards() {
+            let shard = open(layout, number, settings, workshop).await?;
+            shard.resolve(&decisions).await?;
+            shard.close().await;
+        }
+    }
+    Ok(())
+}
+
+/// A shard whose loops do not run yet.
+async fn open(
+    layout: &Layout,
+    number: u32,
+    settings: CopySettings,
+    workshop: &Workshop,
+) -> Result<Shard, StorageError> {
+    let folder = partition::folder(number);
+    let engine = EngineOptions::Lsm {
+        log_dir: layout.log_dir.join(&folder),
+        data_dir: layout.data_dir.join(&folder),
+        segment_bytes: settings.segment_bytes,
+        // A copy that a power cut ends is thrown away; closing makes it durable.
+        durability: Durability::Logged(SyncMode::None),
+        blob_bytes_min: settings.blob_bytes_min,
+        cache_bytes_max: SOURCE_CACHE_BYTES,
+        compaction: settings.compaction,
+    };
+    let memtable_bytes_max = settings.memtable_bytes_max / u64::from(layout.partition.shards());
+    let directory_id = layout.directory_id;
+    let options = Options { shard: number, directory_id, memtable_bytes_max, engine };
+    let (disk, clock) = (Rc::new(GlommioDisk), Rc::new(GlommioClock::default()));
+    Ok(Shard::open(disk, clock, workshop.clone(), options).await?.0)
+}
+
 /// A shard whose loops run.
 struct Open {
     number: u32,
@@ -142,22 +197,9 @@ impl Open {
         settings: CopySettings,
         workshop: &Workshop,
     ) -> Result<Self, StorageError> {
-        let folder = partition::folder(number);
-        let engine = EngineOptions::Lsm {
-            log_dir: layout.log_dir.join(&folder),
-            data_dir: layout.data_dir.join(&folder),
-            segment_bytes: settings.segment_bytes,
-            // A copy that a power cut ends is thrown away; closing makes it durable.
-            sync: SyncMode::None,
-            blob_bytes_min: settings.blob_bytes_min,
-            cache_bytes_max: SOURCE_CACHE_BYTES,
-            compaction: settings.compaction,
-        };
-        let memtable_bytes_max = settings.memtable_bytes_max / u64::from(layout.partition.shards());
-        let directory_id = layout.directory_id;
-        let options = Options { shard: number, directory_id, memtable_bytes_max, engine };
-        let (disk, clock) = (Rc::new(GlommioDisk), Rc::new(GlommioClock::default()));
-        let (shard, _) = Shard::open(disk, clock, workshop.clone(), options).await?;
+        let shard = open(layout, number, settings, workshop).await?;
+        // What the log says of batches is all that there is to know by now.
+        shard.resolve(&Decisions::default()).await?;
         let looping = shard.clone();
         let running = glommio::spawn_local(async move { looping.run().await });
         Ok(Self { number, shard, running })

@@ -8,9 +8,11 @@
 //! Always true: a shard is touched only by the reactor that owns it (shard modulo reactors); every
 //! request sent over the mesh is answered exactly once, so a slot is freed exactly once.
 
+pub mod coordinator;
 pub mod execute;
 pub mod merge;
 pub mod operation;
+pub mod partners;
 pub mod predicate;
 pub mod update;
 
@@ -27,12 +29,16 @@ use glommio::net::AcceptedTcpStream;
 use slab::Slab;
 
 use self::{
+    coordinator::Coordination,
     execute::{Outcome, execute},
     operation::{Operation, Reply},
 };
 use crate::{
-    failure::Failure, limits::MESH_REQUESTS_MAX, mesh::Port, partition::Partition, storage::Shard,
-    storage::Ticket,
+    failure::Failure,
+    limits::MESH_REQUESTS_MAX,
+    mesh::Port,
+    partition::Partition,
+    storage::{Shard, Snapshots, Ticket},
 };
 
 /// What the mesh carries.
@@ -52,6 +58,9 @@ pub struct Router {
     /// The shards that this reactor owns, at `shard / reactors`.
     shards: Vec<Shard>,
     port: Port<Letter>,
+    /// Those that scans of this reactor have taken.
+    snapshots: Rc<Snapshots>,
+    coordination: Coordination,
     slots: RefCell<Slab<Destination>>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
@@ -108,12 +117,15 @@ impl Router {
         shards: Vec<Shard>,
         port: Port<Letter>,
         reactors: usize,
+        snapshots: Rc<Snapshots>,
     ) -> Self {
         Self {
             partition,
             reactors,
             shards,
             port,
+            snapshots,
+            coordination: Coordination::default(),
             slots: RefCell::new(Slab::new()),
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting: RefCell::new(VecDeque::new()),
@@ -142,6 +154,21 @@ impl Router {
         &self.shards
     }
 
+    /// Which reactor this is.
+    fn reactor(&self) -> usize {
+        self.port.index()
+    }
+
+    /// The batches across shards that this reactor coordinates.
+    pub fn coordination(&self) -> &Coordination {
+        &self.coordination
+    }
+
+    /// The snapshots of this reactor.
+    pub fn snapshots(&self) -> &Rc<Snapshots> {
+        &self.snapshots
+    }
+
     /// Runs an operation where its shard lives. `destination` is asked for only when that is on
     /// another reactor.
     pub fn call(
@@ -155,7 +182,9 @@ impl Router {
         }
         let owner = shard as usize % self.reactors;
         let outstanding = &self.outstanding[owner];
-        if outstanding.get() >= MESH_REQUESTS_MAX {
+        // Without the end of a batch its locks would be held for ever.
+        let must_go = matches!(operation, Operation::Finish { .. });
+        if outstanding.get() >= MESH_REQUESTS_MAX && !must_go {
             return Call::Here(Err(Failure::Overloaded(format!(
                 "{MESH_REQUESTS_MAX} requests are under way to reactor {owner}"
             ))));

@@ -1,7 +1,10 @@
 //! What the services do, in messages: checks, plans, their execution, and the answers' bytes.
 
+pub mod amount;
 pub mod answer;
+pub mod batch;
 pub mod check;
+mod fields;
 pub mod plan;
 pub mod reflection;
 pub mod run;

@@ -36,7 +36,7 @@ pub struct Settings {
 pub enum Engine {
     /// Nothing outlives the process.
     Memory,
-    /// A write-ahead log for each shard.
+    /// In a tree of files for each shard.
     Lsm(WalSettings),
 }
 
@@ -47,8 +47,8 @@ pub struct WalSettings {
     pub dir: PathBuf,
     /// Bytes after which a new segment is begun.
     pub segment_bytes: u64,
-    /// What an answer promises.
-    pub sync: SyncMode,
+    /// What makes a write outlive the process.
+    pub durability: Durability,
 }
 
 /// `storage`, as far as it is about tables and blob files. Without meaning for [`Engine::Memory`].
@@ -92,6 +92,16 @@ impl Default for CompactionSettings {
     fn default() -> Self {
         Self { strategy: CompactionStrategy::Leveled, levels: 7, multiplier: 10 }
     }
+}
+
+/// What makes a write outlive the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is in the log before it is answered.
+    Logged(SyncMode),
+    /// The flush of its memtable, some time after it was answered. A crash loses what was not flushed; a stop in good order
+    /// flushes everything.
+    Flushed,
 }
 
 /// What must have happened to a write before it is answered.

@@ -200,6 +200,7 @@ pub(crate) fn is_table(path: &str) -> bool {
     KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
 }
 
+const WAL: &str = "storage.wal.enabled";
 const TLS: &str = "network.tls_enabled";
 const CLUSTER: &str = "cluster.enabled";
 const FILE: &str = "logging.file_enabled";
@@ -238,15 +239,15 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("storage.blob.threshold_bytes", Kind::Integer(256..=1_073_741_824), "4096",
         "Values of this length or more are written once, to blob files beside the tables."),
     Key::new("storage.wal.enabled", Kind::Flag, "true",
-        "The write-ahead log; the lsm engine does not run without it."),
+        "The write-ahead log; without it, a crash loses every write that has not been flushed yet, a stop in good order none."),
     Key::new("storage.wal.dir", Kind::Path, r#""wal""#,
         "Folder of the logs; relative to the data directory."),
     Key::new("storage.wal.segment_size_mb", Kind::Integer(1..=4096), "64",
-        "Size at which a log begins its next file, in MiB."),
+        "Size at which a log begins its next file, in MiB; entries are flushed at the latest when four times as much was written."),
     Key::new("storage.wal.sync_mode", Kind::Choice(&["always", "interval", "none"]), r#""interval""#,
-        "What an answered write survives: a power cut (always), one but for the last interval, or a crash of the process only (none)."),
+        "What an answered write survives: a power cut (always), one but for the last interval, or a crash of the process only (none).").under(WAL),
     Key::new("storage.wal.sync_interval_ms", Kind::Integer(1..=60_000), "200",
-        "The interval of sync_mode = \"interval\": at most this much is lost in a power cut."),
+        "The interval of sync_mode = \"interval\": at most this much is lost in a power cut.").under(WAL),
     Key::new("storage.compaction.strategy", Kind::Choice(&["leveled", "tiered", "universal"]), r#""leveled""#,
         "How tables are merged: leveled costs writes, tiered space, universal is in between.").live(),
     Key::new("storage.compaction.num_levels", Kind::Integer(2..=16), "7",

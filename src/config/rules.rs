@@ -3,6 +3,8 @@
 //! Nothing that is configured is ignored in silence: it works, it is refused here, or
 //! [`notices`] says at the start that it has no effect.
 
+use toml::Value;
+
 use super::{
     keys::KEYS,
     raw::{Auth, Engine, Raw},
@@ -114,8 +116,7 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
 
 /// What this version cannot do yet. It would be worse to start without it.
 fn missing(raw: &Raw) -> Vec<Fault> {
-    let log_needed = raw.storage.engine == Engine::Lsm && !raw.storage.wal.enabled;
-    let rules: [(bool, Fault); 6] = [
+    let rules: [(bool, Fault); 5] = [
         (
             raw.network.tls_enabled,
             ("network.tls_enabled", "this version does not serve TLS; set it to false"),
@@ -136,28 +137,22 @@ fn missing(raw: &Raw) -> Vec<Fault> {
             raw.metrics.enabled,
             ("metrics.enabled", "this version has no metrics endpoint; set it to false"),
         ),
-        (
-            log_needed,
-            (
-                "storage.wal.enabled",
-                "the lsm engine of this version keeps its entries in the log alone; set it to \
-                 true, or set storage.engine = \"memory\"",
-            ),
-        ),
     ];
     rules.into_iter().filter_map(|(broken, fault)| broken.then_some(fault)).collect()
 }
 
-/// Written keys that have no effect, one line for each reason.
+/// What an operator should be told at the start: a risk that was chosen, then the written keys that have no effect, one
+/// line for each reason.
 pub(crate) fn notices(raw: &Raw, written: &Written) -> Vec<String> {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    let is_off = |switch| written.entry(switch).is_some_and(|e| e.value == Value::Boolean(false));
     for key in KEYS.iter().filter(|key| written.is_written(key.path)) {
-        // Only switches that are off get here: `check` has refused those that are on.
-        let switched_off = key.switch.map(|switch| format!("{switch} is false"));
         let of_memory =
             raw.storage.engine == Engine::Memory && key.path.starts_with("storage.wal.");
         let of_memory = of_memory.then(|| "storage.engine = \"memory\" keeps no log".to_owned());
-        if let Some(why) = switched_off.or(of_memory) {
+        let switched_off = key.switch.filter(|switch| is_off(switch));
+        let switched_off = switched_off.map(|switch| format!("{switch} is false"));
+        if let Some(why) = of_memory.or(switched_off) {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
                 Some((_, keys)) => keys.push(key.path),
                 None => reasons.push((why, vec![key.path])),
@@ -167,5 +162,12 @@ pub(crate) fn notices(raw: &Raw, written: &Written) -> Vec<String> {
     let line = |(why, keys): (String, Vec<&str>)| {
         format!("configured without effect, because {why}: {}", keys.join(", "))
     };
-    reasons.into_iter().map(line).collect()
+    risks(raw).chain(reasons.into_iter().map(line)).collect()
+}
+
+fn risks(raw: &Raw) -> impl Iterator<Item = String> {
+    let unlogged = raw.storage.engine == Engine::Lsm && !raw.storage.wal.enabled;
+    let risk = "storage.wal.enabled is false: a crash or a power cut loses every write since the last flush, \
+                though it was answered; only a stop in good order loses none";
+    unlogged.then(|| risk.to_owned()).into_iter()
 }

@@ -26,7 +26,8 @@ fn with_nothing_written_the_defaults_hold() {
     assert_eq!(config.notices, [""; 0]);
     let Engine::Lsm(wal) = config.engine else { panic!("the engine is lsm") };
     assert_eq!(wal.dir, config.data_dir.join("wal"));
-    assert_eq!(wal.sync, SyncMode::Interval(Duration::from_millis(200)));
+    let interval = SyncMode::Interval(Duration::from_millis(200));
+    assert_eq!(wal.durability, Durability::Logged(interval));
     assert_eq!(wal.segment_bytes, 64 * MIB);
     assert_eq!(config.tree.dir, config.data_dir);
     assert_eq!((config.tree.blob_bytes_min, config.tree.cache_bytes_max), (4096, 256 * MIB));
@@ -38,7 +39,7 @@ fn an_absolute_log_folder_stays_where_it_is() {
     let config = load("[storage.wal]\ndir = \"/fast/wal\"\nsync_mode = \"always\"").unwrap();
     let Engine::Lsm(wal) = config.engine else { panic!("the engine is lsm") };
     assert_eq!(wal.dir, Path::new("/fast/wal"));
-    assert_eq!(wal.sync, SyncMode::Always);
+    assert_eq!(wal.durability, Durability::Logged(SyncMode::Always));
 }
 
 #[test]
@@ -109,7 +110,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("[cluster]\nenabled = true\npeers = [\"a:b\"]", "single node"),
     ("[logging]\nfile_enabled = true\nfile_path = \"f\"", "standard error only"),
     ("[metrics]\nenabled = true", "no metrics endpoint"),
-    ("[storage.wal]\nenabled = false", "storage.wal.enabled = false (a.toml line 2)"),
 ];
 
 #[test]
@@ -131,6 +131,7 @@ fn switches_that_are_off_are_no_reason_to_refuse() {
         "[logging]\nfile_enabled = false",
         "[authz]\nenabled = true\ndefault_role = \"reader\"",
         "[storage]\nengine = \"memory\"\n[storage.wal]\nenabled = false",
+        "[storage.wal]\nenabled = false\nsync_mode = \"always\"",
     ] {
         assert!(load(text).is_ok(), "{text}");
     }
@@ -144,4 +145,35 @@ fn written_keys_without_effect_are_told() {
         config.unwrap().notices,
         ["configured without effect, because auth.enabled is false: authz.default_role"]
     );
+}
+
+#[test]
+fn a_log_that_is_off_is_a_risk_that_is_told() {
+    let text = "[storage.wal]\nenabled = false\ndir = \"/fast/wal\"\nsegment_size_mb = 8\n\
+                sync_mode = \"always\"\nsync_interval_ms = 5";
+    let config = load(text).unwrap();
+    let [risk, without_effect] = &config.notices[..] else { panic!("{:?}", config.notices) };
+    assert!(
+        risk.contains("a crash or a power cut loses every write since the last flush"),
+        "{risk}"
+    );
+    let because = "because storage.wal.enabled is false: ";
+    let keys = without_effect.split_once(because).expect("the reason is named").1;
+    assert_eq!(keys, "storage.wal.sync_mode, storage.wal.sync_interval_ms");
+    let Engine::Lsm(wal) = config.engine else { panic!("the engine is lsm") };
+    assert_eq!(wal.durability, Durability::Flushed);
+    // Where a log of an earlier run is, and how much may be written before a flush.
+    assert_eq!((wal.dir.as_path(), wal.segment_bytes), (Path::new("/fast/wal"), 8 * MIB));
+
+    let config = load("[storage.wal]\nenabled = true\nsync_mode = \"none\"").unwrap();
+    assert_eq!(config.notices, [""; 0]);
+}
+
+#[test]
+fn the_memory_engine_has_no_log_that_could_be_off() {
+    let wal = "[storage.wal]\nenabled = false\nsync_mode = \"always\"";
+    let config = load(&format!("[storage]\nengine = \"memory\"\n{wal}")).unwrap();
+    let expected = "configured without effect, because storage.engine = \"memory\" keeps no log: \
+                    storage.wal.enabled, storage.wal.sync_mode";
+    assert_eq!(config.notices, [expected]);
 }

@@ -154,6 +154,8 @@ fn u64_at(bytes: &[u8; BYTES], at: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     fn example() -> Superblock {
@@ -227,6 +229,22 @@ mod tests {
             let decoded = Superblock::decode(&sealed(bytes));
             assert!(matches!(decoded, Err(Damage::Field(_))), "byte {at}");
         }
+    }
+
+    #[test]
+    fn fuzz_superblocks() {
+        let stages = [Stage::Preparing, Stage::Serving, Stage::Moving];
+        let seeds = stages.map(|stage| Superblock { stage, ..example() }.encode().to_vec());
+        let repair = |bytes: &mut Vec<u8>| {
+            if let Ok(whole) = <[u8; BYTES]>::try_from(&bytes[..]) {
+                *bytes = sealed(whole).to_vec();
+            }
+        };
+        Campaign::new("superblocks", seeds.to_vec()).repair(repair).run(|bytes| {
+            let superblock = Superblock::decode(bytes).map_err(|damage| damage.to_string())?;
+            assert_eq!(superblock.encode(), bytes, "there is one way to write a superblock");
+            Ok(u64::from(superblock.shards))
+        });
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A data directory from its first start to its loss.
 
-use amaters_shards::settings::{SyncMode, WalSettings};
+use amaters_shards::settings::{Durability, SyncMode, WalSettings};
 
 use super::*;
 
 fn lsm(logs: &Path) -> Engine {
-    Engine::Lsm(WalSettings { dir: logs.to_owned(), segment_bytes: 1, sync: SyncMode::None })
+    let durability = Durability::Logged(SyncMode::None);
+    Engine::Lsm(WalSettings { dir: logs.to_owned(), segment_bytes: 1, durability })
 }
 
 #[test]

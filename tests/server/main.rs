@@ -10,4 +10,5 @@ mod refusals;
 mod reload;
 mod report;
 mod torture;
+mod unlogged;
 mod wire;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod client;
 mod connections;
+mod endure;
 mod full_disk;
 mod hostile;
 mod kills;

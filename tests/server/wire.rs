@@ -16,6 +16,7 @@ mod queries;
 mod ranges;
 mod raw;
 mod reflection;
+mod snapshots;
 mod streams;
 mod updates;
 mod values;

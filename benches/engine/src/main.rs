@@ -1,9 +1,10 @@
-//! The engine beside fjall, in one process, one thread that asks, same durability: an answered write is with the kernel.
+//! The engine beside fjall and RocksDB, in one process, one thread that asks, same durability: an answered write is with the kernel.
 //! docs/explanation/benchmarks.md tells how to run it and what came out.
 
 mod amaters;
 mod data;
 mod peer_fjall;
+mod peer_rocksdb;
 
 use std::{
     fs,
@@ -25,7 +26,7 @@ const CACHE_BYTES: u64 = 256 << 20;
 /// Writes that are under way at once where an engine can have several.
 const WINDOW: usize = 64;
 
-/// Compares the engine with fjall.
+/// Compares the engine with fjall and RocksDB.
 #[derive(Parser)]
 struct Options {
     /// Folder for the files, on the disk that is to be measured.
@@ -70,26 +71,32 @@ fn main() {
     for (large, count, bytes) in [(false, options.small, 100), (true, options.large, 64 * 1024)] {
         let data = Data::new(count, bytes);
         println!("\n{count} keys, values of {bytes} bytes");
-        println!(
-            "| | {} a second | written/stored | fjall a second | written/stored | ratio |",
-            amaters::Amaters::NAME
-        );
-        println!("|---|---|---|---|---|---|");
-        let ours = on_a_core(options.dir.clone(), data.clone(), large, all::<amaters::Amaters>);
-        let theirs = on_a_core(options.dir.clone(), data, large, all::<peer_fjall::Fjall>);
-        for (ours, theirs) in ours.iter().zip(&theirs) {
-            let written =
-                |row: &Row| row.written.map_or(String::new(), |times| format!("{times:.2}"));
+        println!("| | ours/s | written | fjall/s | written | ratio | rocksdb/s | written | ratio |");
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+        let dir = || options.dir.clone();
+        let ours = on_a_core(dir(), data.clone(), large, all::<amaters::Amaters>);
+        let fjall = on_a_core(dir(), data.clone(), large, all::<peer_fjall::Fjall>);
+        let rocksdb = on_a_core(dir(), data, large, all::<peer_rocksdb::RocksDb>);
+        for ((ours, fjall), rocksdb) in ours.iter().zip(&fjall).zip(&rocksdb) {
+            let beside = |peer: &Row| {
+                let ratio = ours.per_second / peer.per_second;
+                format!("{:.0} | {} | {ratio:.2}", peer.per_second, peer.written())
+            };
             println!(
-                "| {} | {:.0} | {} | {:.0} | {} | {:.2} |",
+                "| {} | {:.0} | {} | {} | {} |",
                 ours.name,
                 ours.per_second,
-                written(ours),
-                theirs.per_second,
-                written(theirs),
-                ours.per_second / theirs.per_second,
+                ours.written(),
+                beside(fjall),
+                beside(rocksdb),
             );
         }
+    }
+}
+
+impl Row {
+    fn written(&self) -> String {
+        self.written.map_or(String::new(), |times| format!("{times:.2}"))
     }
 }
 

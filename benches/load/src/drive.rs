@@ -29,8 +29,9 @@ const SLEEP_MAX: Duration = Duration::from_millis(5);
 const SPIN: Duration = Duration::from_millis(1);
 /// How long a server may take to say its first word.
 const OPENING_MAX: Duration = Duration::from_secs(10);
-/// How long without any answer before a run is given up.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long without any answer before a run is given up; longer than the deadline of a request, so
+/// that a server that stands still is heard to say so.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +40,12 @@ pub enum Arrival {
     Closed,
     /// At this rate.
     Open {
+        /// Requests a second over all connections.
+        per_second: f64,
+    },
+    /// At this rate, but what is due in one millisecond is sent together, so that the generator
+    /// sleeps in between: for load beside which something else is measured from the same core.
+    Bursts {
         /// Requests a second over all connections.
         per_second: f64,
     },
@@ -225,15 +232,22 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
 
     /// Open loop: sends what is due and says how long there is nothing to send.
     fn send_due(&mut self, due: &mut u64) -> io::Result<Duration> {
-        let Arrival::Open { per_second } = self.load.arrival else { return Ok(SLEEP_MAX) };
+        let (per_second, spin) = match self.load.arrival {
+            Arrival::Closed => return Ok(SLEEP_MAX),
+            Arrival::Open { per_second } => (per_second, SPIN),
+            Arrival::Bursts { per_second } => (per_second, Duration::ZERO),
+        };
         let mut touched = [false; 1024];
         loop {
             let since_ns = (*due as f64 / per_second * 1e9) as u64;
             let now = self.now_ns();
             if since_ns > now {
                 self.flush_touched(&touched)?;
-                let sleep = Duration::from_nanos(since_ns - now).saturating_sub(SPIN);
-                return Ok(Duration::from_millis(sleep.as_millis() as u64).min(SLEEP_MAX));
+                let sleep = Duration::from_nanos(since_ns - now).saturating_sub(spin);
+                // A whole number of milliseconds, as the system sleeps: with a spin less than is
+                // left, without one more.
+                let rest = u64::from(spin.is_zero());
+                return Ok(Duration::from_millis(sleep.as_millis() as u64 + rest).min(SLEEP_MAX));
             }
             *due += 1;
             let Some(request) = (self.next)() else {

@@ -7,10 +7,12 @@
 //! - `target`: the kinds of server that it can talk to.
 //! - `hostile`, `watch`: a client that means harm, and what it looks like to others.
 //! - `connections`, `soak`: many connections, and everything at once.
+//! - `endure`: more data than memory, then a crash.
 //! - `process`, `server`: our server and its peers, started and watched.
 
 pub mod connections;
 pub mod drive;
+pub mod endure;
 pub mod frames;
 pub mod hostile;
 pub mod hpack;

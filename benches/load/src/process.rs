@@ -158,8 +158,36 @@ pub fn cpu_of(pid: u32) -> Duration {
 
 /// Resident bytes of a process; zero when it is gone.
 pub fn resident_bytes_of(pid: u32) -> u64 {
+    memory_of(pid).resident_bytes
+}
+
+/// Memory of a process, in bytes; zeros when it is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What is resident now.
+    pub resident_bytes: u64,
+    /// What of it is the process's own, and not a file's.
+    pub anonymous_bytes: u64,
+    /// The most that was ever resident.
+    pub peak_bytes: u64,
+}
+
+/// Memory of a process.
+pub fn memory_of(pid: u32) -> Memory {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    kibibytes(&status, "VmRSS:") * 1024
+    let bytes = |name| kibibytes(&status, name) * 1024;
+    Memory {
+        resident_bytes: bytes("VmRSS:"),
+        anonymous_bytes: bytes("RssAnon:"),
+        peak_bytes: bytes("VmHWM:"),
+    }
+}
+
+/// Bytes that a process has caused to be written to a disk so far (`proc_pid_io(5)`).
+pub fn written_bytes_of(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    line.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Bytes that the kernel holds in slabs for all processes: sockets and open files are among them.

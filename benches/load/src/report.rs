@@ -48,7 +48,12 @@ impl Report {
 
     /// Takes in another interval.
     pub fn add(&mut self, other: &Self) {
+        let busy = |report: &Self| report.elapsed.mul_f64(report.generator_busy);
+        let busy = busy(self) + busy(other);
         self.elapsed += other.elapsed;
+        if !self.elapsed.is_zero() {
+            self.generator_busy = busy.as_secs_f64() / self.elapsed.as_secs_f64();
+        }
         self.answered += other.answered;
         self.unfinished += other.unfinished;
         self.value_bytes += other.value_bytes;

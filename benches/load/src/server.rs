@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use crate::process::{Process, free_port};
 
-/// How long any of them may take to start.
-const START_MAX: Duration = Duration::from_secs(30);
+/// How long any of them may take to start; after a crash there is a log to be read.
+const START_MAX: Duration = Duration::from_secs(120);
 /// How long to stop when asked to.
 const STOP_MAX: Duration = Duration::from_secs(40);
 
@@ -55,7 +55,7 @@ impl Server {
     ) -> io::Result<Self> {
         let config_file = folder.path().join("config.toml");
         fs::write(&config_file, config)?;
-        let data = folder.path().join("data");
+        let data = data_dir(folder.path());
         let (data, config_file) = (text(&data), text(&config_file));
         let args =
             ["start", "--bind", "127.0.0.1:0", "--data-dir", &data, "--config", &config_file];
@@ -157,6 +157,11 @@ impl Server {
         self.folder.path()
     }
 
+    /// Where our server keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.folder())
+    }
+
     /// Allocations and bytes that our server has asked for so far, if it was built to count them
     /// (feature `count-allocations`): it logs both when it receives SIGUSR1.
     pub fn allocations(&mut self) -> io::Result<Allocations> {
@@ -225,7 +230,16 @@ fn allocations_in(line: &str) -> Option<Allocations> {
 pub fn data_folder() -> io::Result<TempDir> {
     let parent =
         std::env::var_os("AMATERS_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    data_folder_in(&parent)
+}
+
+/// The same in a folder of one's choice.
+pub fn data_folder_in(parent: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("amaters-").tempdir_in(parent)
+}
+
+fn data_dir(folder: &Path) -> PathBuf {
+    folder.join("data")
 }
 
 fn text(path: &Path) -> String {

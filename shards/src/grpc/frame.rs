@@ -155,6 +155,8 @@ pub fn single(body: &Bytes, message_bytes_max: usize) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     fn framed(messages: &[&[u8]]) -> Bytes {
@@ -203,6 +205,37 @@ mod tests {
         let mut reader = Reader::new(16);
         reader.push(Bytes::from_static(&[0, 0x40, 0, 0, 0]));
         assert_eq!(reader.next(), Err(FrameError::TooLarge { declared: 1 << 30, max: 16 }));
+    }
+
+    /// However a body is cut into pieces, the same messages come out of it, or the same refusal.
+    #[test]
+    fn fuzz_frames() {
+        const MESSAGE_BYTES_MAX: usize = 300;
+        let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+            let mut reader = Reader::new(MESSAGE_BYTES_MAX);
+            let mut messages = Vec::new();
+            for piece in pieces {
+                reader.push(Bytes::copy_from_slice(piece));
+                while let Some(frame) = reader.next()? {
+                    assert!(frame.message.len() <= MESSAGE_BYTES_MAX);
+                    messages.push(frame);
+                }
+            }
+            reader.finish().map(|()| messages)
+        };
+        let seeds = [framed(&[b"first", b"", b"third"]), framed(&[&[7; 300]]), framed(&[])];
+        let seeds = seeds.iter().map(|seed| seed.to_vec()).collect();
+        Campaign::new("gRPC frames", seeds).run(|bytes| {
+            let whole = read(&mut std::iter::once(bytes));
+            for size in [1, 3, 5, 64] {
+                assert_eq!(read(&mut bytes.chunks(size)), whole, "pieces of {size} bytes");
+            }
+            let body = Bytes::copy_from_slice(bytes);
+            if let Some(message) = single(&body, MESSAGE_BYTES_MAX) {
+                assert_eq!(whole, Ok(vec![Frame { compressed: false, message }]));
+            }
+            whole.map(|messages| messages.len() as u64).map_err(|error| error.to_string())
+        });
     }
 
     #[test]

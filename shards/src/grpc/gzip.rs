@@ -98,6 +98,9 @@ pub fn pack(message: &[u8]) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+    use flate2::{Crc, read::DeflateDecoder};
+
     use super::*;
 
     fn unpack(packed: Bytes, bytes_max: usize) -> Result<Bytes, GzipError> {
@@ -128,6 +131,40 @@ mod tests {
         };
         assert!(matches!(refused, Err(GzipError::TooLarge { max: 100_000 })));
         assert!(matches!(unpack(Bytes::from_static(b"noise"), 10), Err(GzipError::Malformed(_))));
+    }
+
+    /// Writes the checksum and the length of what the bytes between a plain head and the end unpack to.
+    fn repair(packed: &mut [u8]) {
+        const HEAD_BYTES: usize = 10;
+
+        let Some((before, end)) = packed.split_last_chunk_mut::<8>() else { return };
+        let Some(body) = before.get(HEAD_BYTES..) else { return };
+        let mut unpacked = Vec::new();
+        let read = DeflateDecoder::new(body).take(1 << 20).read_to_end(&mut unpacked);
+        if read.is_ok() {
+            let mut crc = Crc::new();
+            crc.update(&unpacked);
+            end[..4].copy_from_slice(&crc.sum().to_le_bytes());
+            end[4..].copy_from_slice(&(unpacked.len() as u32).to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn fuzz_gzip() {
+        const BYTES_MAX: usize = 20_000;
+        let text = b"a message that says some things again and again ".repeat(30);
+        let zeros = vec![0; BYTES_MAX];
+        let seeds = [&text[..], &text[..100], &zeros].map(|text| pack(text).unwrap().to_vec());
+        Campaign::new("gzip", seeds.to_vec())
+            .repair(|bytes| repair(bytes))
+            // The decoder's window and tables, and a message.
+            .memory_max(|bytes| (128 << 10) + 4 * bytes + BYTES_MAX)
+            .run(|bytes| {
+                let unpacked = unpack(Bytes::copy_from_slice(bytes), BYTES_MAX);
+                let unpacked = unpacked.map_err(|error| error.to_string())?;
+                assert!(unpacked.len() <= BYTES_MAX);
+                Ok(unpacked.len() as u64)
+            });
     }
 
     #[test]

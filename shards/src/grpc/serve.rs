@@ -29,7 +29,7 @@ use crate::{
     core::Core,
     failure::Failure,
     payload::{Flight, Payload},
-    router::panic_text,
+    router::{coordinator::Deadline, panic_text},
 };
 
 /// A call at its beginning.
@@ -107,6 +107,12 @@ impl Limit {
     /// Milliseconds since the call began.
     pub fn millis(&self) -> u64 {
         self.begun.elapsed().as_millis() as u64
+    }
+
+    /// When work must be decided that is undone if time is up before that.
+    pub fn deadline(&self, timeout_ms: Option<u32>) -> Option<Deadline> {
+        let timeout = earliest(self.header, timeout_ms)?;
+        Some(Deadline { at: self.begun + timeout, timeout })
     }
 
     /// Runs `work` until the sooner of the header's and the message's timeout.

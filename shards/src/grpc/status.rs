@@ -89,7 +89,7 @@ pub fn error_response(failure: &Failure) -> ErrorResponse {
 
 fn error_code(failure: &Failure) -> ErrorCode {
     match failure {
-        Failure::Timeout { .. } => ErrorCode::ErrorNetworkTimeout,
+        Failure::Timeout { .. } | Failure::BatchTimeout { .. } => ErrorCode::ErrorNetworkTimeout,
         Failure::Version { .. } => ErrorCode::ErrorProtocolUnsupportedVersion,
         Failure::Malformed(_) => ErrorCode::ErrorProtocolMalformedMessage,
         Failure::MissingField(_) => ErrorCode::ErrorProtocolMissingField,
@@ -98,9 +98,12 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Checksum { .. } => ErrorCode::ErrorStorageIo,
         Failure::InvalidOperation(_) => ErrorCode::ErrorComputeInvalidOperation,
         Failure::Key(_) => ErrorCode::ErrorValidationInvalidKey,
-        Failure::TooLarge(_) => ErrorCode::ErrorValidationSizeExceeded,
+        Failure::TooLarge(_) | Failure::ScanTooLong { .. } => {
+            ErrorCode::ErrorValidationSizeExceeded
+        }
         Failure::Collection(_) => ErrorCode::ErrorValidationInvalidCollection,
         Failure::Internal(_) => ErrorCode::ErrorServerInternal,
+        Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
         Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
         Failure::ShuttingDown => ErrorCode::ErrorServerShuttingDown,
         Failure::Batch { cause, .. } => error_code(cause),
@@ -114,11 +117,17 @@ fn storage_code(error: &StorageError) -> ErrorCode {
             ErrorCode::ErrorStorageCorrupted
         }
         StorageError::Busy { .. } => ErrorCode::ErrorServerOverloaded,
-        StorageError::TooLarge { .. } => ErrorCode::ErrorValidationSizeExceeded,
+        StorageError::TooLarge { .. } | StorageError::Outdated { .. } => {
+            ErrorCode::ErrorValidationSizeExceeded
+        }
         StorageError::Closed { .. } => ErrorCode::ErrorServerShuttingDown,
         StorageError::Poisoned { .. } | StorageError::Io { .. } => ErrorCode::ErrorStorageIo,
         // The latter never leaves the storage.
-        StorageError::Background { .. } | StorageError::OnDisk => ErrorCode::ErrorServerInternal,
+        StorageError::Background { .. }
+        | StorageError::OnDisk
+        | StorageError::Locked
+        | StorageError::GivenUp
+        | StorageError::Partner { .. } => ErrorCode::ErrorServerInternal,
     }
 }
 
@@ -149,6 +158,7 @@ fn retry_after(failure: &Failure) -> Option<u32> {
         Failure::Overloaded(_)
         | Failure::ShuttingDown
         | Failure::Timeout { .. }
+        | Failure::BatchTimeout { .. }
         | Failure::Storage(StorageError::Busy { .. } | StorageError::Closed { .. }) => Some(1),
         Failure::Batch { cause, .. } => retry_after(cause),
         _ => None,
@@ -201,6 +211,8 @@ mod tests {
             (Failure::Checksum { claimed: 1, actual: 2 }, 4004, 2, None),
             (Failure::InvalidOperation(String::new()), 5001, 2, None),
             (Failure::TooLarge(String::new()), 6002, 4, None),
+            (Failure::ScanTooLong { seconds: 60 }, 6002, 4, None),
+            (StorageError::Outdated { shard: 1, max: 2 }.into(), 6002, 4, None),
             (Failure::Internal(String::new()), 7000, 5, None),
             (Failure::Overloaded(String::new()), 7002, 1, Some(1)),
             (Failure::ShuttingDown, 7003, 5, Some(1)),

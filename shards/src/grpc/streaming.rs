@@ -33,6 +33,7 @@ use crate::{
         operation::{Operation, Reply},
     },
     rpc::{
+        amount,
         answer::{Plain, QueryAnswer, StreamChunk},
         plan::Plan,
         reflection,
@@ -80,7 +81,9 @@ async fn rows(
     outbound: &mut Outbound,
     limit: Limit,
 ) -> Result<(), Trouble> {
-    let request = decode::<QueryRequest>(inbound.only().await?)?;
+    let message = inbound.only().await?;
+    amount::check(&message)?;
+    let request = decode::<QueryRequest>(message)?;
     let timeout_ms = request.timeout_ms;
     let send = async {
         check_request(core, request.version.map(|version| version.major))?;
@@ -89,7 +92,7 @@ async fn rows(
             Plan::Rows(rows) => send_rows(outbound, Cursor::new(&core.router, rows)).await,
             Plan::Key { collection, key, operation: operation @ Operation::Get { .. } } => {
                 let plan = Plan::Key { collection, key: key.clone(), operation };
-                send_row(outbound, key, run(&core.router, plan).await?).await
+                send_row(outbound, key, run(&core.router, plan, None).await?).await
             }
             _ => Err(Failure::InvalidRequest(
                 "ExecuteStream reads: a get, a range or a filter".into(),
@@ -140,12 +143,15 @@ async fn interactive(
 ) -> Result<(), Trouble> {
     while let Some(message) = inbound.next(false).await? {
         let limit = Limit { begun: std::time::Instant::now(), header: None };
-        let (result, request_id) = match QueryRequest::decode(message) {
-            Err(error) => (Err(Failure::Malformed(error.to_string())), None),
-            Ok(mut request) => {
-                let request_id = request.request_id.take();
-                (query(core, request, limit).await, request_id)
-            }
+        let (result, request_id) = match amount::check(&message) {
+            Err(failure) => (Err(failure), amount::request_id(&message)),
+            Ok(()) => match QueryRequest::decode(message) {
+                Err(error) => (Err(Failure::Malformed(error.to_string())), None),
+                Ok(mut request) => {
+                    let request_id = request.request_id.take();
+                    (query(core, request, limit).await, request_id)
+                }
+            },
         };
         let millis = limit.millis();
         match result {

@@ -26,6 +26,8 @@ pub fn parse(header: &[u8]) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     #[test]
@@ -36,5 +38,15 @@ mod tests {
         for bad in ["", "S", "123456789S", "1x", "-1S", "1.5S", " 1S"] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");
         }
+    }
+    #[test]
+    fn fuzz_timeouts() {
+        let seeds = ["30S", "99999999H", "1M", "250m", "5u", "7n"];
+        let seeds = seeds.iter().map(|text| text.as_bytes().to_vec()).collect();
+        Campaign::new("grpc-timeout", seeds).run(|bytes| {
+            let timeout = parse(bytes).ok_or("no timeout")?;
+            assert!(timeout <= Duration::from_secs(99_999_999 * 3600));
+            Ok(timeout.as_secs())
+        });
     }
 }

@@ -25,14 +25,14 @@ use super::{
 use crate::{
     core::Core,
     failure::Failure,
-    limits::BATCH_QUERIES_MAX,
     payload::Payload,
     router::operation::Reply,
     rpc::{
+        amount,
         answer::{Answer, BatchAnswer, ErrorAnswer, Plain, QueryAnswer},
-        check,
+        batch, check,
         plan::Plan,
-        run::{run, run_batch},
+        run::run,
         server,
     },
 };
@@ -76,9 +76,12 @@ async fn handle(
 ) -> Result<Outcome, Trouble> {
     Ok(match method {
         Method::ExecuteBatch => {
+            if let Err(failure) = amount::check(&message) {
+                return Ok(Outcome::Batch(Err(failure), amount::request_id(&message)));
+            }
             let request = decode::<BatchRequest>(message)?;
             let request_id = request.request_id.clone();
-            Outcome::Batch(batch(core, request, limit).await, request_id)
+            Outcome::Batch(run_batch(core, request, limit).await, request_id)
         }
         Method::HealthCheck => {
             let request = decode::<HealthCheckRequest>(message)?;
@@ -96,6 +99,9 @@ async fn handle(
             }
         }
         _ => {
+            if let Err(failure) = amount::check(&message) {
+                return Ok(Outcome::Query(Err(failure), amount::request_id(&message)));
+            }
             let mut request = decode::<QueryRequest>(message)?;
             let request_id = request.request_id.take();
             Outcome::Query(query(core, request, limit).await, request_id)
@@ -112,28 +118,25 @@ pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Resu
     check_transaction(request.transaction_id.as_deref())?;
     let write = request.query.as_ref().is_some_and(is_write);
     let plan = Plan::of(request.query)?;
-    limit.hold(request.timeout_ms, write, run(&core.router, plan)).await
+    let deadline = limit.deadline(request.timeout_ms);
+    if let Plan::Update { .. } = plan {
+        return run(&core.router, plan, deadline).await;
+    }
+    limit.hold(request.timeout_ms, write, run(&core.router, plan, deadline)).await
 }
 
-async fn batch(
+async fn run_batch(
     core: &Rc<Core>,
     request: BatchRequest,
     limit: Limit,
 ) -> Result<Vec<Reply>, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
-    if request.queries.len() > BATCH_QUERIES_MAX {
-        return Err(Failure::TooLarge(format!(
-            "a batch has at most {BATCH_QUERIES_MAX} queries, this one {}",
-            request.queries.len()
-        )));
-    }
-    let write = request.queries.iter().any(is_write);
     let plan = |(index, query)| {
         let failed = |cause| Failure::Batch { index, cause: Box::new(cause) };
         Plan::of(Some(query)).map_err(failed)
     };
     let plans = request.queries.into_iter().enumerate().map(plan).collect::<Result<_, _>>()?;
-    limit.hold(request.timeout_ms, write, run_batch(&core.router, plans)).await
+    batch::run(&core.router, plans, limit.deadline(request.timeout_ms)).await
 }
 
 fn is_write(query: &Query) -> bool {

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
 use super::{
-    operation::{Operation, Reply, Scan},
+    coordinator::Answers,
+    operation::{Operation, Prepare, Reply, Scan},
     panic_text,
     update::Change,
 };
 use crate::{
     failure::Failure,
     limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
-    storage::{Answer, Page, PageLimit, Shard, Ticket, Transaction, Value},
+    storage::{Answer, LockSet, Page, PageLimit, Shard, StorageError, Ticket, Transaction, Value},
 };
 
 /// What a step came to.
@@ -41,25 +42,64 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
             Outcome::of_read(shard.get(&collection, &key), |value| Ok(Reply::Value(value)))
         }
         Operation::Set { collection, key, value } => {
-            let ticket = shard.set(&collection, &key, value)?;
-            Ok(Outcome::after(Reply::Affected(1), ticket))
+            match shard.set(&collection, &key, value.clone()) {
+                Ok(ticket) => Ok(Outcome::after(Reply::Affected(1), ticket)),
+                Err(StorageError::Locked) => {
+                    let set = shard.set_in_turn(&collection, &key, value);
+                    Outcome::of_write(set, |()| Reply::Affected(1))
+                }
+                Err(error) => Err(error.into()),
+            }
         }
         Operation::Delete { collection, key } => {
             let reply = |existed| Reply::Affected(u64::from(existed));
             Outcome::of_write(shard.delete(&collection, &key), reply)
         }
         Operation::Scan(scan) => page(shard, scan),
-        Operation::Update { collection, keys, change } => {
-            let step = move |transaction: &mut Transaction<'_>| {
-                update(transaction, &collection, &keys, &change)
-            };
-            Outcome::of_write(shard.transact(step), Reply::Affected)
+        Operation::Update { .. } => {
+            Err(Failure::Internal("an update is a share of a batch".to_owned()))
         }
         Operation::Batch(operations) => {
+            let locks = locks_of(&operations);
+            let operations: Vec<_> = operations.into_iter().enumerate().collect();
             let step = move |transaction: &mut Transaction<'_>| batch(transaction, &operations);
-            Outcome::of_write(shard.transact(step), Reply::Batch)
+            let replies = |replies: Answers| replies.into_iter().map(|(_, reply)| reply).collect();
+            Outcome::of_write(shard.transact(locks, step), move |all| Reply::Batch(replies(all)))
+        }
+        Operation::Lock { batch, locks } => {
+            Outcome::of_read(shard.lock(&batch, locks), |()| Ok(Reply::Done))
+        }
+        Operation::Prepare(Prepare { batch, locks, writers, queries }) => {
+            if locks.is_some_and(|locks| !shard.try_lock(&batch, locks)) {
+                return Ok(Outcome::Ready(Reply::Prepared(None)));
+            }
+            let step = move |transaction: &mut Transaction<'_>| self::batch(transaction, &queries);
+            let prepared = shard.prepare(&batch, writers, step);
+            Outcome::of_write(prepared, |answers| Reply::Prepared(Some(answers)))
+        }
+        Operation::Finish { batch } => Ok(Outcome::after(Reply::Done, shard.finish(&batch)?)),
+        Operation::Sync => Ok(Outcome::after(Reply::Done, shard.sync()?)),
+        Operation::NoteCommitted(batches) => {
+            Ok(Outcome::after(Reply::Done, shard.note_committed(&batches)?))
         }
     }
+}
+
+/// What operations read and write, as locks.
+pub fn locks_of<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> LockSet {
+    let mut locks = LockSet::default();
+    for operation in operations {
+        match operation {
+            Operation::Get { collection, key } => locks.key(collection, key, false),
+            Operation::Set { collection, key, .. } | Operation::Delete { collection, key } => {
+                locks.key(collection, key, true);
+            }
+            Operation::Scan(scan) => locks.collection(&scan.collection, scan.check.is_some()),
+            Operation::Update { collection, .. } => locks.collection(collection, true),
+            _ => {}
+        }
+    }
+    locks.sorted()
 }
 
 impl Outcome {
@@ -111,7 +151,8 @@ impl Outcome {
 fn page(shard: &Shard, scan: Scan) -> Result<Outcome, Failure> {
     let limit =
         PageLimit { rows: scan.rows_max.clamp(1, SCAN_STEP_ROWS_MAX), bytes: SCAN_STEP_BYTES_MAX };
-    let answer = shard.scan(&scan.collection, &scan.from, scan.to.as_deref(), limit);
+    let (from, to) = (&scan.from, scan.to.as_deref());
+    let answer = shard.scan_at(&scan.collection, from, to, limit, scan.epoch);
     Outcome::of_read(answer, move |mut page| {
         sift(&mut page, &scan)?;
         Ok(Reply::Page(page))
@@ -165,9 +206,9 @@ fn update(
 
 fn batch(
     transaction: &mut Transaction<'_>,
-    operations: &[Operation],
-) -> Result<Vec<Reply>, Failure> {
-    for operation in operations {
+    operations: &[(usize, Operation)],
+) -> Result<Answers, Failure> {
+    for (_, operation) in operations {
         // What lies on the disk is read all at once, before anything is changed.
         let _ = match operation {
             Operation::Get { collection, key } => transaction.get(collection, key).map(drop),
@@ -178,17 +219,17 @@ fn batch(
     transaction.check_here()?;
     let mut bytes_left = UNARY_ROWS_BYTES_MAX;
     let mut rows_left = BATCH_ROWS_MAX;
-    let step = |(index, operation)| {
+    let step = |(index, operation): &(usize, Operation)| {
         one_of_batch(transaction, operation, &mut rows_left)
             .and_then(|reply| {
                 bytes_left = bytes_left
                     .checked_sub(reply.bytes())
                     .ok_or_else(|| Failure::TooLarge(batch_answer_too_large()))?;
-                Ok(reply)
+                Ok((*index, reply))
             })
-            .map_err(|cause| Failure::Batch { index, cause: Box::new(cause) })
+            .map_err(|cause| Failure::Batch { index: *index, cause: Box::new(cause) })
     };
-    operations.iter().enumerate().map(step).collect()
+    operations.iter().map(step).collect()
 }
 
 /// `rows_left` is what the batch may still look at in scans and updates.
@@ -218,9 +259,10 @@ fn one_of_batch(
                 }
             }
         }
-        Operation::Update { .. } | Operation::Batch(_) => {
-            return Err(Failure::Internal("a batch holds only simple operations".into()));
+        Operation::Update { collection, keys, change } => {
+            Reply::Affected(update(transaction, collection, keys, change)?)
         }
+        _ => return Err(Failure::Internal("a batch holds only simple operations".into())),
     })
 }
 
@@ -253,9 +295,10 @@ impl Reply {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Value(value) => value.as_ref().map_or(0, |value| value.data.len()),
-            Self::Affected(_) => 0,
+            Self::Affected(_) | Self::Done | Self::Prepared(None) => 0,
             Self::Page(page) => page.rows.iter().map(row_bytes).sum(),
             Self::Batch(replies) => replies.iter().map(Self::bytes).sum(),
+            Self::Prepared(Some(answers)) => answers.iter().map(|(_, reply)| reply.bytes()).sum(),
         }
     }
 }
@@ -266,7 +309,8 @@ pub fn row_bytes((key, value): &(Bytes, Value)) -> usize {
     key.len() + value.data.len() + METADATA_AND_TAGS_BYTES
 }
 
-fn batch_answer_too_large() -> String {
+/// What a client is told whose batch answers too much.
+pub fn batch_answer_too_large() -> String {
     format!("the answers of a batch are bounded to {UNARY_ROWS_BYTES_MAX} bytes; split the batch")
 }
 

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Always true: a row is given out only when every shard that may still have a smaller key has
-//! shown one.
+//! shown one; all rows are of one instant, that of the snapshot taken before the first page.
 
-use std::{collections::VecDeque, rc::Rc};
+use std::{collections::VecDeque, rc::Rc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    storage::{Page, Value},
+    limits::SNAPSHOT_LIFETIME,
+    storage::{Page, Snapshot, Value},
     turn::give_way,
 };
 
@@ -29,6 +30,8 @@ pub struct Merge {
     router: Rc<Router>,
     scan: Scan,
     sources: Vec<Source>,
+    /// From the first page to the last.
+    snapshot: Option<Rc<Snapshot>>,
 }
 
 struct Source {
@@ -43,7 +46,13 @@ impl Merge {
     pub fn new(router: Rc<Router>, scan: Scan) -> Self {
         let source = |shard| Source { shard, rows: VecDeque::new(), next: Some(scan.from.clone()) };
         let sources = (0..router.shards()).map(source).collect();
-        Self { router, scan, sources }
+        Self { router, scan, sources, snapshot: None }
+    }
+
+    /// The same of an instant that others read too.
+    pub fn at(router: Rc<Router>, scan: Scan, snapshot: &Rc<Snapshot>) -> Self {
+        let scan = Scan { epoch: Some(snapshot.epoch()), ..scan };
+        Self { snapshot: Some(Rc::clone(snapshot)), ..Self::new(router, scan) }
     }
 
     /// The next row in key order; none at the end.
@@ -62,8 +71,19 @@ impl Merge {
         Ok(first.and_then(|source| source.rows.pop_front()))
     }
 
+    /// Lets go of the instant: nothing more will be asked for.
+    pub fn end(&mut self) {
+        self.sources.clear();
+        self.snapshot = None;
+    }
+
     /// Asks every shard that has nothing to show, all at once.
     async fn fetch(&mut self) -> Result<(), Failure> {
+        let snapshot = self.snapshot.get_or_insert_with(|| {
+            let snapshot = self.router.snapshots().take(Instant::now());
+            self.scan.epoch = Some(snapshot.epoch());
+            Rc::new(snapshot)
+        });
         let (router, scan) = (&self.router, &self.scan);
         let ask = |source: &Source| {
             let from = source.next.clone().unwrap_or_default();
@@ -72,13 +92,21 @@ impl Merge {
             async move { (shard, router.run(shard, operation).await) }
         };
         let asked = join_all(self.sources.iter().filter(|source| source.is_unknown()).map(ask));
-        for (shard, reply) in asked.await {
+        let asked = asked.await;
+        // Also pages that came may lack what was let go of meanwhile.
+        if !snapshot.is_alive() {
+            return Err(Failure::ScanTooLong { seconds: SNAPSHOT_LIFETIME.as_secs() });
+        }
+        for (shard, reply) in asked {
             let Reply::Page(Page { rows, next }) = reply? else {
                 return Err(Failure::Internal("a scan was answered by something else".into()));
             };
             let source = &mut self.sources[shard as usize];
             source.rows.extend(rows);
             source.next = next;
+        }
+        if self.sources.iter().all(|source| source.next.is_none()) {
+            self.snapshot = None;
         }
         // A page of a shard at home came at once; others want to be served between two pages.
         give_way().await;

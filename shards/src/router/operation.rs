@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{predicate::Predicate, update::Change};
-use crate::storage::{Page, Value};
+use super::{coordinator::Answers, predicate::Predicate, update::Change};
+use crate::storage::{Batch, BatchId, Epoch, LockSet, Page, Value, Writers};
 
 /// One step of work for one shard. A step is short: scans are cut into pages.
 #[derive(Clone, Debug)]
@@ -26,6 +26,29 @@ pub enum Operation {
     Update { collection: ByteString, keys: Vec<Bytes>, change: Arc<Change> },
     /// Do all or none, in this order.
     Batch(Vec<Operation>),
+    /// Lock for a batch across shards, and wait for what is in the way.
+    Lock { batch: Arc<Batch>, locks: LockSet },
+    /// Do this shard's share of a batch across shards, so that it can still be undone.
+    Prepare(Prepare),
+    /// The verdict of a batch across shards is set.
+    Finish { batch: Arc<Batch> },
+    /// Make durable what has been logged.
+    Sync,
+    /// Note in the log that these batches count, durably.
+    NoteCommitted(Arc<[BatchId]>),
+}
+
+/// A share of a batch across shards.
+#[derive(Clone, Debug)]
+pub struct Prepare {
+    /// The batch.
+    pub batch: Arc<Batch>,
+    /// To be taken first, if nothing is in the way; none if they are held.
+    pub locks: Option<LockSet>,
+    /// The shards that the batch writes to; none if this share only reads.
+    pub writers: Option<Writers>,
+    /// The queries, each with its place in the batch.
+    pub queries: Vec<(usize, Operation)>,
 }
 
 /// A page of rows in key order.
@@ -41,6 +64,8 @@ pub struct Scan {
     pub rows_max: usize,
     /// Keep only the rows that match.
     pub filter: Option<Arc<Predicate>>,
+    /// As the snapshot of this epoch sees them; none means now.
+    pub epoch: Option<Epoch>,
     /// Refuse the rows that this change could not be applied to, and leave the values out.
     pub check: Option<Arc<Change>>,
 }
@@ -56,4 +81,8 @@ pub enum Reply {
     Page(Page),
     /// Of a batch, one for each operation.
     Batch(Vec<Reply>),
+    /// Of a share of a batch across shards; none if a lock was in the way.
+    Prepared(Option<Answers>),
+    /// Of what says nothing but that it is done.
+    Done,
 }

@@ -99,7 +99,7 @@ fn range_plan(range: RangeQuery) -> Result<Rows, Failure> {
     let to = bound(range.end, "end")?;
     let limit = range.limit.map_or(u64::MAX, u64::from);
     let rows_max = Rows::rows_max(0, limit);
-    let scan = Scan { collection, from, to: Some(to), rows_max, filter: None, check: None };
+    let scan = Scan { from, to: Some(to), rows_max, ..whole(collection) };
     Ok(Rows { scan, offset: 0, limit })
 }
 
@@ -126,6 +126,7 @@ pub fn whole(collection: ByteString) -> Scan {
         to: None,
         rows_max: SCAN_STEP_ROWS_MAX,
         filter: None,
+        epoch: None,
         check: None,
     }
 }
@@ -151,4 +152,104 @@ fn bound(key: Option<Key>, name: &'static str) -> Result<Bytes, Failure> {
         )));
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use amaters_fuzz::Campaign;
+    use amaters_proto::{
+        aql::QueryRequest,
+        types::{self, predicate::Predicate as Wire, update::Operation as Step},
+    };
+    use prost::Message;
+
+    use super::*;
+    use crate::storage::Value;
+
+    fn blob(data: &'static [u8]) -> Option<types::CipherBlob> {
+        Some(types::CipherBlob { data: Bytes::from_static(data), metadata: None })
+    }
+
+    fn predicate(wire: Wire) -> Option<types::Predicate> {
+        Some(types::Predicate { predicate: Some(wire) })
+    }
+
+    /// Requests of the kinds that are not of one key.
+    fn seeds() -> Vec<Vec<u8>> {
+        let key = |text: &'static str| Some(Key { data: Bytes::from_static(text.as_bytes()) });
+        let boxed = |wire| predicate(wire).map(Box::new);
+        let greater = || Wire::Gt(types::GtPredicate { column: None, value: blob(b"\x05") });
+        let equal = || Wire::Eq(types::EqPredicate { column: None, value: blob(b"\0\x07") });
+        let not = types::NotPredicate { predicate: boxed(equal()) };
+        let not = boxed(Wire::Not(Box::new(not)));
+        let both = types::AndPredicate { left: boxed(greater()), right: not };
+        let both = boxed(Wire::And(Box::new(both)));
+        let either = types::OrPredicate { left: both, right: boxed(equal()) };
+        let either = Wire::Or(Box::new(either));
+        let update = |operation| types::Update { operation: Some(operation) };
+        let updates = vec![
+            update(Step::Add(types::AddUpdate { column: None, value: blob(b"\x01\x02") })),
+            update(Step::Mul(types::MulUpdate { column: None, value: blob(b"\x03\x04") })),
+            update(Step::Set(types::SetUpdate { column: None, value: blob(b"\x05\x06") })),
+        ];
+        let collection = || "collection".to_owned();
+        let kinds = [
+            query::query::Query::Range(RangeQuery {
+                collection: collection(),
+                start: key("a"),
+                end: key("z"),
+                limit: Some(10),
+            }),
+            query::query::Query::Filter(FilterQuery {
+                collection: collection(),
+                predicate: predicate(either.clone()),
+                limit: None,
+                offset: Some(3),
+            }),
+            query::query::Query::Update(UpdateQuery {
+                collection: collection(),
+                predicate: predicate(either),
+                updates,
+            }),
+        ];
+        let request = |kind| QueryRequest {
+            query: Some(Query { query: Some(kind) }),
+            ..QueryRequest::default()
+        };
+        kinds.map(|kind| request(kind).encode_to_vec()).to_vec()
+    }
+
+    /// A request is refused in words, or becomes work within its bounds that looks at rows without a panic.
+    #[test]
+    fn fuzz_requests() {
+        let values = [&b""[..], b"\x07", b"\x01\x02", &[0xff; 64], &[1; 65]];
+        let values = values.map(|data| Value {
+            data: Bytes::from_static(data),
+            meta: crate::storage::Meta::default(),
+        });
+        Campaign::new("requests", seeds()).run(|bytes| {
+            let request = QueryRequest::decode(bytes).map_err(|error| error.to_string())?;
+            let plan = Plan::of(request.query).map_err(|failure| failure.to_string())?;
+            let mut matches = 0;
+            match &plan {
+                Plan::Rows(Rows { scan, .. }) => {
+                    assert!(scan.rows_max <= SCAN_STEP_ROWS_MAX);
+                    let filter = scan.filter.as_deref();
+                    let found = |filter: &Predicate| {
+                        let all = values.iter().map(|value| filter.matches(b"key", &value.data));
+                        all.flatten().filter(|matches| *matches).count()
+                    };
+                    matches = filter.map_or(0, found);
+                }
+                Plan::Update { change, .. } => {
+                    for value in &values {
+                        let changed = change.apply(b"key", value, 1_700_000_000);
+                        matches += usize::from(changed.is_ok_and(|changed| changed.is_some()));
+                    }
+                }
+                Plan::Key { .. } | Plan::UnknownCommand => {}
+            }
+            Ok(matches as u64)
+        });
+    }
 }

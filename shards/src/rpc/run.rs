@@ -4,7 +4,6 @@ use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use futures_util::future::join_all;
 
 use super::plan::{Plan, Rows, whole};
 use crate::{
@@ -12,114 +11,32 @@ use crate::{
     limits::{UNARY_ROWS_BYTES_MAX, UPDATE_ROWS_MAX},
     router::{
         Router,
+        coordinator::{self, Deadline},
         execute::row_bytes,
         merge::Merge,
         operation::{Operation, Reply, Scan},
         update::Change,
     },
-    storage::{Page, Value},
+    storage::{LockSet, Page, Snapshot, Value},
     turn::give_way,
 };
 
-/// Runs a plan to its one answer.
+/// Runs a plan to its one answer. `deadline` is for what has to be undone when time is up.
 ///
 /// # Errors
 /// What the operation or a bound refuses.
-pub async fn run(router: &Rc<Router>, plan: Plan) -> Result<Reply, Failure> {
+pub async fn run(
+    router: &Rc<Router>,
+    plan: Plan,
+    deadline: Option<Deadline>,
+) -> Result<Reply, Failure> {
     match plan {
         Plan::Key { collection, key, operation } => {
             router.run(router.shard_of(&collection, &key), operation).await
         }
         Plan::Rows(rows) => gather(Cursor::new(router, rows)).await,
-        Plan::Update { collection, change } => update(router, collection, change).await,
+        Plan::Update { collection, change } => update(router, collection, change, deadline).await,
         Plan::UnknownCommand => Ok(Reply::Value(None)),
-    }
-}
-
-/// Runs plans as one atomic batch, in order.
-///
-/// # Errors
-/// [`Failure::Batch`]; nothing was applied.
-pub async fn run_batch(router: &Rc<Router>, plans: Vec<Plan>) -> Result<Vec<Reply>, Failure> {
-    if plans.is_empty() {
-        return Ok(Vec::new());
-    }
-    let shard = one_shard(router, &plans)?;
-    let offsets: Vec<usize> = plans.iter().map(offset).collect();
-    let operations = plans.into_iter().map(batched).collect();
-    let Reply::Batch(mut replies) = router.run(shard, Operation::Batch(operations)).await? else {
-        return Err(Failure::Internal("a batch was answered by something else".into()));
-    };
-    for (reply, offset) in replies.iter_mut().zip(offsets) {
-        if let Reply::Page(page) = reply {
-            page.rows.drain(..offset.min(page.rows.len()));
-        }
-    }
-    Ok(replies)
-}
-
-/// Rows that a query of a batch leaves out at the beginning.
-fn offset(plan: &Plan) -> usize {
-    match plan {
-        Plan::Rows(rows) => usize::try_from(rows.offset).unwrap_or(usize::MAX),
-        _ => 0,
-    }
-}
-
-/// The shard on which all of a batch happens.
-fn one_shard(router: &Router, plans: &[Plan]) -> Result<u32, Failure> {
-    let refuse = |index, text: String| {
-        let cause = Box::new(Failure::InvalidRequest(text));
-        Err(Failure::Batch { index, cause })
-    };
-    let mut chosen = None;
-    for (index, plan) in plans.iter().enumerate() {
-        match plan {
-            Plan::Key { collection, key, .. } => {
-                let shard = router.shard_of(collection, key);
-                let first = *chosen.get_or_insert(shard);
-                if first != shard {
-                    return refuse(
-                        index,
-                        format!(
-                            "its key lives on shard {shard}, those before it on shard {first}; \
-                             a batch across shards is not supported"
-                        ),
-                    );
-                }
-            }
-            Plan::Rows(_) | Plan::Update { .. } if router.shards() > 1 => {
-                return refuse(
-                    index,
-                    format!(
-                        "it reads all {} shards; a batch across shards is not supported",
-                        router.shards()
-                    ),
-                );
-            }
-            Plan::Rows(_) | Plan::Update { .. } => {
-                chosen.get_or_insert(0);
-            }
-            Plan::UnknownCommand => {
-                return refuse(index, "admin commands do not belong in a batch".into());
-            }
-        }
-    }
-    Ok(chosen.unwrap_or(0))
-}
-
-fn batched(plan: Plan) -> Operation {
-    match plan {
-        Plan::Key { operation, .. } => operation,
-        Plan::Rows(rows) => {
-            let wanted = rows.offset.saturating_add(rows.limit);
-            let rows_max = usize::try_from(wanted).unwrap_or(usize::MAX);
-            Operation::Scan(Scan { rows_max, ..rows.scan })
-        }
-        Plan::Update { collection, change } => {
-            Operation::Scan(Scan { check: Some(change), rows_max: usize::MAX, ..whole(collection) })
-        }
-        Plan::UnknownCommand => unreachable!("refused when the shard was chosen"),
     }
 }
 
@@ -134,6 +51,12 @@ impl Cursor {
     /// Begins; nothing is read until the first row is asked for.
     pub fn new(router: &Rc<Router>, rows: Rows) -> Self {
         let merge = Merge::new(Rc::clone(router), rows.scan);
+        Self { merge, offset: rows.offset, limit: rows.limit }
+    }
+
+    /// The same of an instant that others read too.
+    fn at(router: &Rc<Router>, rows: Rows, snapshot: &Rc<Snapshot>) -> Self {
+        let merge = Merge::at(Rc::clone(router), rows.scan, snapshot);
         Self { merge, offset: rows.offset, limit: rows.limit }
     }
 
@@ -153,7 +76,44 @@ impl Cursor {
             self.offset -= 1;
         }
         self.limit -= 1;
-        self.merge.next().await
+        let row = self.merge.next().await?;
+        if self.limit == 0 {
+            self.merge.end();
+        }
+        Ok(row)
+    }
+}
+
+/// Reads one instant.
+///
+/// # Errors
+/// What a shard or a bound refuses, or what does not only read.
+pub async fn read_at(
+    router: &Rc<Router>,
+    plan: Plan,
+    snapshot: &Rc<Snapshot>,
+) -> Result<Reply, Failure> {
+    match plan {
+        Plan::Rows(rows) => gather(Cursor::at(router, rows, snapshot)).await,
+        Plan::Key { collection, key, operation: Operation::Get { .. } } => {
+            let shard = router.shard_of(&collection, &key);
+            let behind = Bytes::from([&key[..], &[0]].concat());
+            let epoch = Some(snapshot.epoch());
+            let mut scan =
+                Scan { from: key, to: Some(behind), rows_max: 1, epoch, ..whole(collection) };
+            loop {
+                let reply = router.run(shard, Operation::Scan(scan.clone())).await?;
+                let Reply::Page(mut page) = reply else {
+                    return Err(Failure::Internal("a scan was answered by something else".into()));
+                };
+                match (page.rows.pop(), page.next) {
+                    (Some((_, value)), _) => return Ok(Reply::Value(Some(value))),
+                    (None, Some(next)) => scan.from = next,
+                    (None, None) => return Ok(Reply::Value(None)),
+                }
+            }
+        }
+        _ => Err(Failure::Internal("a read of an instant cannot write".into())),
     }
 }
 
@@ -173,29 +133,36 @@ async fn gather(mut cursor: Cursor) -> Result<Reply, Failure> {
     Ok(Reply::Page(Page { rows, next: None }))
 }
 
-/// Changes the rows that match, in two passes: all rows of all shards are looked at and the
-/// change is tried on each, and only when none refuses it is it applied, atomically on each shard.
+/// Changes the rows that match, of all shards as one step: while their collection is locked, all rows are looked at and the
+/// change is tried on each; only when none refuses it is it applied.
 async fn update(
     router: &Rc<Router>,
     collection: ByteString,
     change: Arc<Change>,
+    deadline: Option<Deadline>,
 ) -> Result<Reply, Failure> {
-    let find = |shard| matching(router, shard, &collection, &change);
-    let found = join_all((0..router.shards()).map(find)).await;
-    let found = found.into_iter().collect::<Result<Vec<_>, Failure>>()?;
-    let apply =
-        found.into_iter().zip(0..).filter(|(keys, _)| !keys.is_empty()).map(|(keys, shard)| {
-            let (collection, change) = (collection.clone(), Arc::clone(&change));
-            router.run(shard, Operation::Update { collection, keys, change })
-        });
-    let mut affected = 0;
-    for reply in join_all(apply).await {
-        match reply? {
-            Reply::Affected(rows) => affected += rows,
-            _ => return Err(Failure::Internal("an update was answered by something else".into())),
+    let mut locks = LockSet::default();
+    locks.collection(&collection, true);
+    let at = Rc::clone(router);
+    let find = move |shard| {
+        let (router, collection, change) =
+            (Rc::clone(&at), collection.clone(), Arc::clone(&change));
+        async move {
+            let keys = matching(&router, shard, &collection, &change).await?;
+            Ok((!keys.is_empty()).then_some(Operation::Update { collection, keys, change }))
         }
+    };
+    let answers = coordinator::run_found(router, locks, deadline, find).await.map_err(alone)?;
+    let affected = |reply| if let Reply::Affected(rows) = reply { rows } else { 0 };
+    Ok(Reply::Affected(answers.into_iter().flatten().map(|(_, reply)| affected(reply)).sum()))
+}
+
+/// The failure of a query that was no batch to its client.
+fn alone(failure: Failure) -> Failure {
+    match failure {
+        Failure::Batch { cause, .. } => *cause,
+        failure => failure,
     }
-    Ok(Reply::Affected(affected))
 }
 
 /// The keys of one shard whose rows the change applies to.

@@ -22,7 +22,7 @@ const CAPABILITIES: [&str; 10] = [
     "query.range",
     "query.update",
     "query.filter",
-    "batch.single_shard",
+    "batch",
     "stream.range",
     "stream.filter",
     "interactive",

@@ -8,7 +8,10 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::check;
+use super::{
+    check,
+    fields::{Fields, Wire},
+};
 use crate::{
     failure::Failure,
     router::{
@@ -226,56 +229,9 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.is_none().then(|| *place = Some(value))
 }
 
-/// The fields of a message, one after the other.
-struct Fields<'a>(&'a [u8]);
-
-enum Wire<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Fields<'a> {
-    /// `Some(None)` at the end, `None` where the bytes are no field of a kind used here.
-    #[expect(clippy::option_option, reason = "the outer level is this file's way of giving up")]
-    fn next(&mut self) -> Option<Option<(u32, Wire<'a>)>> {
-        if self.0.is_empty() {
-            return Some(None);
-        }
-        let tag = u32::try_from(self.varint()?).ok()?;
-        let wire = match tag & 7 {
-            0 => Wire::Number(self.varint()?),
-            2 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                let (bytes, rest) = self.0.split_at_checked(length)?;
-                self.0 = rest;
-                Wire::Bytes(bytes)
-            }
-            _ => return None,
-        };
-        (tag >> 3 != 0).then_some(Some((tag >> 3, wire)))
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        const BYTES_MAX: usize = 10;
-
-        let mut value = 0u64;
-        for index in 0..BYTES_MAX {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            if index == BYTES_MAX - 1 && *byte > 1 {
-                return None;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use amaters_proto::{
         aql::QueryRequest,
         query::{self, DeleteQuery, GetQuery, Query, SetQuery},
@@ -374,6 +330,44 @@ mod tests {
             assert_same_reading(&message);
             assert_same_reading(&message[..cut % length]);
         }
+    }
+
+    /// Accepted is what takes the short way; all of it prost reads in the same way.
+    #[test]
+    fn fuzz_simple_requests() {
+        let key = || Some(Key { data: Bytes::from_static(b"key") });
+        let collection = || "collection".to_owned();
+        let metadata = CipherMetadata {
+            size: 300,
+            compression: 1,
+            checksum: 77,
+            created_at: -5,
+            version: Some(2),
+        };
+        let value = CipherBlob { data: Bytes::from_static(b"data"), metadata: Some(metadata) };
+        let queries = [
+            query::query::Query::Get(GetQuery { collection: collection(), key: key() }),
+            query::query::Query::Delete(DeleteQuery { collection: collection(), key: key() }),
+            query::query::Query::Set(SetQuery {
+                collection: collection(),
+                key: key(),
+                value: Some(value),
+            }),
+        ];
+        let request = |query| QueryRequest {
+            query: Some(Query { query: Some(query) }),
+            request_id: Some("8d7e2c1a".into()),
+            timeout_ms: Some(30_000),
+            transaction_id: None,
+            version: Some(Version { major: 0, minor: 2, patch: 0 }),
+        };
+        let seeds = queries.map(|query| request(query).encode_to_vec());
+        Campaign::new("simple requests", seeds.to_vec()).run(|bytes| {
+            assert_same_reading(bytes);
+            let simple = Simple::parse(bytes).ok_or("left to prost")?;
+            simple.check().map_err(|failure| failure.to_string())?;
+            Ok(simple.key.len() as u64)
+        });
     }
 
     #[test]

@@ -11,6 +11,8 @@
 
 mod file;
 mod head;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod writer;
 

@@ -15,8 +15,22 @@ pub(super) enum Bug {
     LogCutEarly,
     /// A blob file that is collected goes before its values have been written again.
     BlobGoneEarly,
+    /// Without a log, nothing in the manifest says so.
+    CoverageNotNoted,
+    /// Without a log, a stop in good order leaves the last memtable in memory.
+    LeftInMemory,
+    /// Parts of batches that are under way are not written again when a memtable is frozen.
+    PartsNotRestated,
+    /// A batch is undone without a record of that.
+    AbortNotLogged,
+    /// A memtable is flushed before the other shards know that its batches count.
+    PartnersNotTold,
     /// A flush is installed without telling those who read meanwhile.
     FlushNotTold,
+    /// What has been overwritten in a memtable is forgotten when that is frozen, though snapshots want it.
+    OverwrittenNotFrozen,
+    /// A flush lets go of the memtable and of the files of before, though snapshots want them.
+    PastNotKept,
 }
 
 #[cfg(test)]

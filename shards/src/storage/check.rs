@@ -21,9 +21,10 @@ use super::{
     blob::{self, BlobFile},
     cache::Cache,
     disk::{Disk, blocking::StdDisk},
-    entry::{BlobRef, Change, CollectionId, Entry, split_table_key},
+    entry::{BlobRef, Change, CollectionId, split_table_key},
     header::Binding,
     key::Key,
+    layer::Visible,
     log::{self, LogOptions},
     manifest,
     memtable::{Frozen, Memtable},
@@ -233,19 +234,23 @@ impl Check<'_> {
         memtable: &mut Memtable,
     ) -> Result<(u64, u64), StorageError> {
         let numbers = log::numbers(options).await?;
-        let from = view.version.flushed_sequence() + 1;
-        let found = log::read(options, &numbers, from, &mut Records::new(memtable, view)).await?;
+        let (from, coverage) = (view.version.flushed_sequence() + 1, view.version.coverage());
+        let mut records = Records::new(memtable, view, None);
+        let found = log::read(options, &numbers, from, coverage, &mut records).await?;
+        // What all parts refer to has to be there, whether they count or not.
+        let Records { memtable, stash, .. } = records;
+        stash.resolve(memtable, |_| true);
         Ok((found.records, found.truncated_bytes))
     }
 
     /// Reads the large value of every key that a client can see.
     async fn references(&mut self, view: &View, newer: &Frozen) -> Result<(), StorageError> {
-        let in_log: HashMap<&str, &BTreeMap<Key, Entry>> =
+        let in_log: HashMap<&str, &BTreeMap<Key, Visible>> =
             newer.collections().map(|(name, entries)| (&**name, entries)).collect();
         for entry in in_log.values().flat_map(|entries| entries.values()) {
             self.follow(view, &entry.change).await;
         }
-        let names: HashMap<CollectionId, &BTreeMap<Key, Entry>> = view
+        let names: HashMap<CollectionId, &BTreeMap<Key, Visible>> = view
             .version
             .collections()
             .iter()

@@ -15,6 +15,7 @@ use super::{
     StorageError,
     blob::{BlobFile, Found, Walk},
     bugs::{Bug, is_planted},
+    locks::LockSet,
     shard::{Inner, Shard},
     state::State,
     ticket::Ticket,
@@ -30,6 +31,10 @@ const BYTES_IN_FLIGHT_MAX: u64 = 4 * 1024 * 1024;
 /// Runs until the shard is closed.
 pub(super) async fn run(shard: &Shard, inner: &Inner) {
     while !inner.has_ended() {
+        if let Some(store) = &inner.store {
+            // Readers may have gone that held on to files.
+            store.sweep().await;
+        }
         match candidate(inner).await {
             Ok(Some((_held, file))) => match collect(shard, inner, &file).await {
                 // It is looked at again after the next flush.
@@ -56,7 +61,9 @@ async fn candidate(inner: &Inner) -> Result<Option<(Rc<View>, Rc<BlobFile>)>, St
         let state = inner.state.borrow();
         let blobs = state.view.blobs.values().filter(|file| {
             let number = &file.binding.number;
+            // What a batch has proposed cannot be written again before it is decided.
             state.blob_active != Some(*number)
+                && !state.memtable.proposes(*number)
                 && !state.collected.contains_key(number)
                 && !state.uncollectable.contains(number)
         });
@@ -81,12 +88,15 @@ fn live_bytes(state: &State, file: u64) -> u64 {
     in_tables + layers.sum::<u64>()
 }
 
-/// Writes again what is alive in a file. False if that failed for want of room.
+/// Writes again what is alive in a file. False if that failed for want of room, or the shard is being closed.
 async fn collect(shard: &Shard, inner: &Inner, file: &Rc<BlobFile>) -> Result<bool, StorageError> {
     let mut walk = Walk::begin(Rc::clone(file)).await?;
     let mut tickets: Vec<Ticket> = Vec::new();
     let mut bytes = 0;
     while let Some(found) = walk.next().await? {
+        if inner.has_ended() {
+            return Ok(false);
+        }
         if is_planted(Bug::BlobGoneEarly) {
             break;
         }
@@ -126,7 +136,8 @@ async fn rewrite(shard: &Shard, found: Found) -> Result<Option<Ticket>, StorageE
     let found = Rc::new(found);
     loop {
         let place = Rc::clone(&found);
-        let step = shard.transact(move |transaction| {
+        let locks = LockSet::of_write(&found.collection, &found.key);
+        let step = shard.transact(locks, move |transaction| {
             transaction.rewrite(&place.collection, &place.key, place.blob)
         });
         match step.await? {

@@ -1,4 +1,5 @@
-//! The commit loop: takes a group, logs it, makes it durable as far as the sync mode says, then visible, then tells.
+//! The commit loop: takes a group, logs it, makes it durable as far as the sync mode says, then visible, then tells. Where
+//! nothing is logged it does the rest: what was answered lasts from its flush on, and before the loop ends all is flushed.
 //!
 //! ```text
 //!          ┌─────────────────────────────── next group, if one has gathered ◄────────────────┐
@@ -28,39 +29,42 @@ use super::{
     compaction::Grade,
     disk::Synced,
     entry::Sequence,
+    flush,
     group::Group,
-    log::{AppendError, Log},
+    journal::Journal,
+    log::AppendError,
     shard::Inner,
     store::Store,
     ticket::Ticket,
 };
-use crate::settings::SyncMode;
+use crate::settings::{Durability, SyncMode};
 
 /// Frozen memtables that may wait for their flush; commits wait for room beyond.
 const FROZEN_MAX: usize = 2;
-/// A memtable is frozen when the log behind it is so many segments long: a start reads no more than about that.
+/// A memtable is frozen when the log behind it is so many segments long: a start reads no more than about that. Without a
+/// log, what it would be long: a crash loses no more.
 const SEGMENTS_PER_MEMTABLE: u64 = 4;
 /// The same for the blob files behind it: garbage in them is found when references get into tables.
 const BLOB_BYTES_PER_MEMTABLE: u64 = 4 * blob::FILE_BYTES_MAX;
 
 /// Runs until the shard is closed. A second call waits for the first.
 pub(super) async fn run(inner: &Inner) {
-    let log = inner.log.take();
-    let (Some(log), Some(store)) = (log, &inner.store) else {
+    let journal = inner.journal.take();
+    let (Some(journal), Some(store)) = (journal, &inner.store) else {
         // It ends well or by an error that the tickets have told.
         let _ = Ticket::new(&inner.stopped).await;
         return;
     };
     let _guard = Guard(inner);
-    let logged = log.bytes();
+    let record_bytes = journal.bytes();
     let committing = Loop {
         inner,
         store,
-        log,
+        journal,
         blobs: None,
         dirty_since: None,
         beside: None,
-        logged,
+        record_bytes,
         blob_bytes: 0,
     };
     committing.run().await;
@@ -69,14 +73,14 @@ pub(super) async fn run(inner: &Inner) {
 struct Loop<'a> {
     inner: &'a Inner,
     store: &'a Store,
-    log: Log,
+    journal: Journal,
     blobs: Option<blob::Writer>,
     /// When the oldest group was logged that no sync covers yet.
     dirty_since: Option<Duration>,
     /// The sync of the interval.
     beside: Option<Beside>,
     /// Bytes behind the active memtable, in the log and in blob files.
-    logged: u64,
+    record_bytes: u64,
     blob_bytes: u64,
 }
 
@@ -94,7 +98,7 @@ impl Loop<'_> {
     async fn run(mut self) {
         loop {
             self.look_at_sync().await;
-            let group = if self.has_room() { self.inner.state.borrow_mut().take() } else { None };
+            let group = self.next_group();
             let taken = group.is_some();
             if let Some(group) = group {
                 self.commit(group).await;
@@ -113,7 +117,7 @@ impl Loop<'_> {
                 let state = self.inner.state.borrow();
                 (state.has_queued(), state.is_closing())
             };
-            if queued && (taken || self.has_room()) {
+            if queued && (taken || self.has_room() || self.inner.state.borrow().has_urgent()) {
                 continue;
             }
             if closing && !queued {
@@ -129,7 +133,13 @@ impl Loop<'_> {
         self.note_log();
         // Of a log that has failed.
         self.beside = None;
-        self.log.close().await;
+        self.journal.close().await;
+    }
+
+    /// Marks wait for no room: the flush of another shard may wait for them, and this one's flush for that.
+    fn next_group(&self) -> Option<Group> {
+        let has_room = self.has_room();
+        self.inner.state.borrow_mut().take(has_room)
     }
 
     /// Whether a group may be taken. Those that wait for nothing are refused here.
@@ -165,13 +175,13 @@ impl Loop<'_> {
     /// One group, from the queue to its tickets.
     async fn commit(&mut self, mut group: Group) {
         let written = self.write(&mut group).await;
-        if self.dirty_since.is_none() && self.log.is_dirty() {
+        if self.dirty_since.is_none() && self.is_dirty() {
             self.dirty_since = Some(self.inner.clock.now());
         }
         self.note_log();
         match written {
             Ok(sequence) => {
-                self.logged += group.bytes;
+                self.record_bytes += group.bytes;
                 self.blob_bytes += group.blob_bytes;
                 let cache = &self.inner.cache;
                 let keep = |blob: super::entry::BlobRef, value: super::Value| {
@@ -187,33 +197,30 @@ impl Loop<'_> {
 
     /// Writes a group, as durable as the mode says, and tells the sequence of its first record.
     async fn write(&mut self, group: &mut Group) -> Result<Sequence, AppendError> {
-        if self.log.begins_segment(group.bytes) && self.log.is_dirty() {
+        if self.journal.begins_segment(group.bytes) && self.is_dirty() {
             // A sealed segment vouches for its records, and so for their values.
             self.sync().await.map_err(AppendError::Fatal)?;
         }
-        let sequence = self.log.sequence();
+        let sequence = self.journal.sequence();
         let state = &self.inner.state;
-        if group.blob_bytes == 0 {
-            let append = self.log.append(group.bytes, |records| {
-                group.write(&state.borrow().memtable, records);
-            });
-            append.await?;
+        if group.records() == 0 {
+            // It only wants to be durable.
+        } else if group.blob_bytes == 0 {
+            self.journal.append(group, state).await?;
         } else {
             self.make_blob_file(group.blob_bytes).await?;
             let Some(blobs) = &mut self.blobs else { return Ok(sequence) };
             let end = group.place(&state.borrow().memtable, blobs.placing(), sequence);
             blobs.reserve(end).await.map_err(AppendError::from_reserve)?;
             let values = blobs.fill(group.spots(&state.borrow().memtable, sequence), end);
-            let append = self.log.append(group.bytes, |records| {
-                group.write(&state.borrow().memtable, records);
-            });
+            let append = self.journal.append(group, state);
             let (written, appended) = join(blobs.write(values), append).await;
             written.map_err(AppendError::Fatal)?;
             // Without its records the group is not part of the file: the next one comes in its place.
             appended?;
             blobs.accept(end);
         }
-        if self.inner.sync == SyncMode::Always {
+        if group.must_sync || self.inner.durability == Durability::Logged(SyncMode::Always) {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
         Ok(sequence)
@@ -224,7 +231,7 @@ impl Loop<'_> {
         if self.blobs.as_ref().is_some_and(|blobs| !blobs.is_full(bytes)) {
             return Ok(());
         }
-        if self.log.is_dirty() {
+        if self.is_dirty() {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
         let next = self.store.begin_blob_file(self.inner).await?;
@@ -239,7 +246,7 @@ impl Loop<'_> {
         let state = self.inner.state.borrow();
         let active = state.memtable.active();
         let is_large = active.bytes >= self.inner.freeze_bytes
-            || self.logged >= segments
+            || self.record_bytes >= segments
             || self.blob_bytes >= BLOB_BYTES_PER_MEMTABLE
             || state.freeze_asked;
         let has_place = state.memtable.frozen_count() < FROZEN_MAX;
@@ -249,22 +256,35 @@ impl Loop<'_> {
 
     /// Lets the active memtable be flushed. Its records are durable, and the next ones are in another segment.
     async fn freeze(&mut self) -> Result<(), StorageError> {
-        if self.log.is_dirty() {
+        if self.is_dirty() {
             self.sync().await?;
         }
-        match self.log.rotate().await {
+        match self.restate_parts().await {
             Ok(()) => {}
             // It is tried again after the next group.
             Err(AppendError::NoSpace(_)) => return Ok(()),
             Err(AppendError::Fatal(error)) => return Err(error),
         }
-        let mut state = self.inner.state.borrow_mut();
-        state.memtable.freeze(self.log.sequence() - 1);
-        state.freeze_asked = false;
-        drop(state);
-        (self.logged, self.blob_bytes) = (0, 0);
+        (self.record_bytes, self.blob_bytes) = (0, 0);
         self.note_log();
         self.inner.frozen.raise();
+        Ok(())
+    }
+
+    /// Begins a segment, writes the parts of batches that are under way to it, so that all before it can be dropped some day,
+    /// and freezes what came before them.
+    async fn restate_parts(&mut self) -> Result<(), AppendError> {
+        self.journal.rotate().await?;
+        let first = self.journal.sequence();
+        let group = self.inner.state.borrow_mut().restate();
+        if group.records() > 0 && !is_planted(Bug::PartsNotRestated) {
+            self.journal.append(&group, &self.inner.state).await?;
+            self.sync().await.map_err(AppendError::Fatal)?;
+        }
+        let mut state = self.inner.state.borrow_mut();
+        // What has ended meanwhile is frozen as well.
+        state.freeze(&group, first);
+        state.freeze_asked = false;
         Ok(())
     }
 
@@ -272,26 +292,46 @@ impl Loop<'_> {
     async fn cut(&mut self) {
         let mut flushed = self.inner.state.borrow().flushed;
         if is_planted(Bug::LogCutEarly) {
-            flushed = self.log.sequence() - 1;
+            flushed = self.journal.sequence() - 1;
         }
-        if self.is_poisoned() || !self.log.can_drop_before(flushed + 1) {
+        if self.is_poisoned() || !self.journal.can_drop_before(flushed + 1) {
             return;
         }
-        if let Err(error) = self.log.drop_before(flushed + 1).await {
+        if let Err(error) = self.journal.drop_before(flushed + 1).await {
             tracing::warn!("shard {}: {error}; tried again later", self.store.shard);
         }
         self.note_log();
     }
 
-    /// Syncs and ends with a mark that vouches for everything before it.
+    /// Makes all that was written last: a mark vouches for it in the log, or it is flushed.
     async fn seal(&mut self) -> Result<(), StorageError> {
-        if self.log.is_dirty() {
+        if self.is_dirty() {
             self.sync().await?;
         }
         if let Some(blobs) = self.blobs.take() {
             blobs.finish().await;
         }
-        self.log.seal().await
+        if self.inner.durability == Durability::Flushed && !is_planted(Bug::LeftInMemory) {
+            self.flush_all().await?;
+        }
+        self.journal.seal().await
+    }
+
+    /// Leaves nothing in memory.
+    async fn flush_all(&mut self) -> Result<(), StorageError> {
+        let (shard, bytes, is_fresh) = {
+            let memtable = &self.inner.state.borrow().memtable;
+            (self.store.shard, memtable.bytes(), memtable.active().sequence == 0)
+        };
+        if !is_fresh {
+            self.freeze().await?;
+        }
+        if self.inner.state.borrow().memtable.frozen_count() > 0 {
+            tracing::info!("shard {shard}: flushing {bytes} bytes of entries that no log holds");
+        }
+        flush::flush_all(self.inner, self.store).await;
+        self.cut().await;
+        Ok(())
     }
 
     /// Nothing more is written: what the disk holds is unknown.
@@ -333,7 +373,9 @@ impl Loop<'_> {
 
     /// Time until a sync is to begin; `None` if none will be.
     fn until_sync(&self) -> Option<Duration> {
-        let SyncMode::Interval(interval) = self.inner.sync else { return None };
+        let Durability::Logged(SyncMode::Interval(interval)) = self.inner.durability else {
+            return None;
+        };
         let since = self.dirty_since.filter(|_| self.beside.is_none() && !self.is_poisoned())?;
         Some((since + interval / 2).saturating_sub(self.inner.clock.now()))
     }
@@ -341,7 +383,7 @@ impl Loop<'_> {
     /// Begins the sync of the interval.
     fn begin_sync(&mut self) {
         let since = self.dirty_since.take().unwrap_or_else(|| self.inner.clock.now());
-        let (records_to, records) = self.log.sync_beside();
+        let (records_to, records) = self.journal.sync_beside();
         let values = self.dirty_blobs().map(|blobs| blobs.sync_beside());
         let (values_to, values) = values.unzip();
         let synced = Box::pin(async move {
@@ -355,7 +397,9 @@ impl Loop<'_> {
     /// Takes note of the sync of the interval if it has ended; waits for it if it takes so long that more than an interval
     /// of writes would be in danger.
     async fn look_at_sync(&mut self) {
-        let SyncMode::Interval(interval) = self.inner.sync else { return };
+        let Durability::Logged(SyncMode::Interval(interval)) = self.inner.durability else {
+            return;
+        };
         let now = self.inner.clock.now();
         let Some(beside) = &mut self.beside else { return };
         let is_late = now >= beside.since + interval;
@@ -378,7 +422,7 @@ impl Loop<'_> {
     fn end_sync(&mut self, synced: Result<(), StorageError>) -> Result<(), StorageError> {
         let Some(beside) = self.beside.take() else { return synced };
         synced?;
-        self.log.note_synced(beside.records_to);
+        self.journal.note_synced(beside.records_to);
         if let (Some(blobs), Some(position)) = (&mut self.blobs, beside.values_to) {
             blobs.note_synced(position);
         }
@@ -401,6 +445,11 @@ impl Loop<'_> {
         Ok(())
     }
 
+    /// Whether records or values were written that no sync covers.
+    fn is_dirty(&self) -> bool {
+        self.journal.is_dirty() || self.dirty_blobs().is_some()
+    }
+
     fn dirty_blobs(&self) -> Option<&blob::Writer> {
         let dirty = |blobs: &&blob::Writer| blobs.is_dirty() && !is_planted(Bug::ValuesNotSynced);
         self.blobs.as_ref().filter(dirty)
@@ -412,8 +461,8 @@ impl Loop<'_> {
 
     fn note_log(&self) {
         let stats = &mut self.inner.state.borrow_mut().stats;
-        stats.log_bytes = self.log.bytes();
-        stats.segments = self.log.segments();
+        stats.log_bytes = self.journal.bytes();
+        stats.segments = self.journal.segments();
     }
 }
 

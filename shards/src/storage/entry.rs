@@ -373,9 +373,33 @@ fn put<'b>(out: &'b mut [u8], bytes: &[u8]) -> &'b mut [u8] {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn fuzz_changes() {
+        let meta =
+            Meta { size: 300, compression: 1, checksum: 2, created_at: -3, version: Some(4) };
+        let blob = BlobRef { file: 1, offset: 4096, bytes: 70_000, hash: 9 };
+        let changes = [
+            ChangeRef::Tombstone,
+            ChangeRef::Inline(Meta::default(), b""),
+            ChangeRef::Inline(meta, b"some data"),
+            ChangeRef::Blob(meta, blob),
+        ];
+        let written = |change: &ChangeRef<'_>| {
+            let mut bytes = vec![0; change.length()];
+            change.write(&mut bytes);
+            bytes
+        };
+        Campaign::new("changes", changes.iter().map(written).collect()).run(|bytes| {
+            let change = ChangeRef::read(bytes).ok_or("no change")?;
+            assert_eq!(written(&change), bytes, "there is one way to write a change");
+            Ok(u64::from(bytes[0]))
+        });
+    }
 
     fn metas() -> impl Strategy<Value = Meta> {
         let version = prop_oneof![Just(None), Just(Some(0)), any::<u32>().prop_map(Some)];

@@ -77,6 +77,20 @@ pub enum StorageError {
         /// What the operator can do.
         advice: &'static str,
     },
+    /// A batch across shards holds what is to be written; it must be waited for.
+    #[error("locked by a batch across shards")]
+    Locked,
+    /// A batch across shards ended before it had come to this.
+    #[error("the batch has ended")]
+    GivenUp,
+    /// A shard that shares a batch with this one could not do what a flush needs.
+    #[error("shard {shard} shares batches with this one and cannot vouch for them: {cause}")]
+    Partner {
+        /// The other shard.
+        shard: u32,
+        /// What it said.
+        cause: String,
+    },
     /// A file is sound, but does not belong here or is of a newer version.
     #[error("{} does not belong here: {what}. Nothing was changed; put back the right files", file.display())]
     Foreign {
@@ -94,6 +108,17 @@ pub enum StorageError {
     /// Only inside a transaction: what was asked for has to be read from the disk first. The step is run again then.
     #[error("the entry lies on the disk and has to be read first")]
     OnDisk,
+    /// A snapshot sees entries that have been overwritten since, and there is no memory left to keep them.
+    #[error(
+        "shard {shard} keeps no more than {max} bytes that were overwritten while scans go on, and \
+         this scan needs more; ask in parts, or raise storage.memtable_size_mb and restart"
+    )]
+    Outdated {
+        /// The shard.
+        shard: u32,
+        /// Bytes that it keeps.
+        max: u64,
+    },
     /// The shard has been closed, because the server stops.
     #[error("shard {shard} is closed: the server is stopping")]
     Closed {

@@ -4,10 +4,12 @@
 //! frozen ─► table, synced ─► manifest ─► one step: the table is there, the layer is gone ─► log is cut
 //!             │ fails: its file is removed, tried again later
 //! ```
+//!
+//! One at a time, the oldest first.
 
 use std::{path::PathBuf, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, pending, select};
 
 use super::{
     StorageError,
@@ -19,6 +21,8 @@ use super::{
     manifest::{Addition, Edit},
     memtable::Frozen,
     merges,
+    part::{BatchId, Writers},
+    partners,
     shard::Inner,
     state::State,
     store::Store,
@@ -26,33 +30,65 @@ use super::{
     ticket::Ticket,
     version::DataFile,
 };
+use crate::settings::Durability;
 
 /// After a failure that may pass.
 const RETRY: Duration = Duration::from_secs(1);
+/// So many failures in a row do not pass, unless it is room that is wanted.
+const FAILURES_MAX: u32 = 5;
 
 /// Runs until the shard is closed.
 pub(super) async fn run(inner: &Inner, store: &Store) {
     while !inner.has_ended() {
-        let frozen = inner.state.borrow().memtable.oldest_frozen().cloned();
-        let Some(frozen) = frozen else {
-            inner.frozen.wait().await;
-            continue;
-        };
-        let flushed = flush(inner, store, frozen).await;
-        inner.state.borrow_mut().flush_failed = flushed.as_ref().err().cloned();
-        merges::look(inner);
-        match flushed {
-            Ok(()) => {
+        match flush_oldest(inner, store).await {
+            Ok(true) => {
                 inner.merges.raise();
                 inner.tidy.raise();
             }
+            Ok(false) => inner.frozen.wait().await,
             Err(StorageError::Closed { .. }) => return,
             Err(error) => {
-                tracing::warn!("shard {}: a memtable was not flushed: {error}", store.shard);
+                warn(store, &error);
                 inner.pause(&inner.frozen, RETRY).await;
             }
         }
     }
+}
+
+/// Flushes all that is frozen while the shard is being closed. Nothing else holds it, so a full disk is waited for: somebody
+/// may make room.
+pub(super) async fn flush_all(inner: &Inner, store: &Store) {
+    let mut failures = 0;
+    while inner.state.borrow().poisoned().is_none() {
+        match flush_oldest(inner, store).await {
+            Ok(true) => failures = 0,
+            Ok(false) => return,
+            Err(error) => {
+                failures += u32::from(!matches!(error, StorageError::NoSpace { .. }));
+                if failures == FAILURES_MAX {
+                    inner.poison(&error);
+                    return;
+                }
+                warn(store, &error);
+                inner.clock.sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+fn warn(store: &Store, error: &StorageError) {
+    tracing::warn!("shard {}: a memtable was not flushed: {error}", store.shard);
+}
+
+/// Flushes the oldest frozen memtable; false if there is none.
+async fn flush_oldest(inner: &Inner, store: &Store) -> Result<bool, StorageError> {
+    let _turn = store.flushing.lock().await;
+    let frozen = inner.state.borrow().memtable.oldest_frozen().cloned();
+    let Some(frozen) = frozen else { return Ok(false) };
+    let flushed = flush(inner, store, frozen).await;
+    inner.state.borrow_mut().flush_failed = flushed.as_ref().err().cloned();
+    merges::look(inner);
+    flushed.map(|()| true)
 }
 
 async fn flush(inner: &Inner, store: &Store, frozen: Arc<Frozen>) -> Result<(), StorageError> {
@@ -83,8 +119,14 @@ async fn flush(inner: &Inner, store: &Store, frozen: Arc<Frozen>) -> Result<(), 
         let meta = have_built(inner, store, build).await?;
         edit.tables_added.push(Addition { level: 0, run: number, meta });
     }
+    if let Err(error) = secure(inner, store, &frozen).await {
+        if has_entries {
+            store.remove_unnamed(DataFile::Table(number)).await;
+        }
+        return Err(error);
+    }
     edit.blobs_removed = dead_blobs(&inner.state.borrow(), &edit, frozen.last());
-    let committed = store.commit(inner, edit, |state| state.flushed(&frozen)).await;
+    let committed = store.commit(inner, edit, |state, before| state.flushed(&frozen, before)).await;
     if let Err(error) = &committed
         && has_entries
     {
@@ -94,17 +136,43 @@ async fn flush(inner: &Inner, store: &Store, frozen: Arc<Frozen>) -> Result<(), 
     committed
 }
 
+/// Has the other shards vouch for the batches that this layer holds changes of.
+async fn secure(inner: &Inner, store: &Store, frozen: &Frozen) -> Result<(), StorageError> {
+    let is_shared = |(_, writers): &(BatchId, Writers)| writers.len() > 1;
+    let is_logged = matches!(inner.durability, Durability::Logged(_));
+    if is_planted(Bug::PartnersNotTold) || !is_logged || !frozen.batches().iter().any(is_shared) {
+        return Ok(());
+    }
+    let Some(partners) = inner.partners.get() else {
+        let cause = "it cannot be reached".to_owned();
+        return Err(StorageError::Partner { shard: store.shard, cause });
+    };
+    let secured = partners::secure(&**partners, store.shard, frozen.batches());
+    match select(pin!(secured), Ticket::new(&inner.ending)).await {
+        Either::Left((secured, _)) => secured,
+        Either::Right(_) => Err(StorageError::Closed { shard: store.shard }),
+    }
+}
+
 /// Has a table built beside the reactor.
 async fn have_built(inner: &Inner, store: &Store, build: Build) -> Result<TableMeta, StorageError> {
     let work = move |desk: background::Desk| build.run(desk.disk);
     let built = background::run(&*store.background, Urgency::Flush, work);
-    match select(pin!(built), Ticket::new(&inner.ending)).await {
+    match select(pin!(built), pin!(given_up(inner))).await {
         Either::Left((Ok(built), _)) => built,
         Either::Left((Err(Lost::Panicked(cause)), _)) => Err(StorageError::Background { cause }),
         // Dropping the work gives it up.
         Either::Left((Err(Lost::Stopped), _)) | Either::Right(_) => {
             Err(StorageError::Closed { shard: store.shard })
         }
+    }
+}
+
+/// Ready when the shard is being closed, and the log has what is in memory.
+async fn given_up(inner: &Inner) {
+    match inner.durability {
+        Durability::Logged(_) => drop(Ticket::new(&inner.ending).await),
+        Durability::Flushed => pending().await,
     }
 }
 

@@ -13,9 +13,10 @@ use super::{
     key::Key,
     log::{Records, record_bytes},
     memtable::{Memtable, TableId},
+    part::BatchId,
     ticket::Outcome,
     value::Value,
-    wal::{self, Operation, count_length},
+    wal::{self, Mark, Operation, count_length},
 };
 
 /// A group takes no more records once it is this long; the next one gathers behind it.
@@ -27,6 +28,8 @@ pub(super) struct Group {
     spans: Vec<Span>,
     pub(super) bytes: u64,
     pub(super) blob_bytes: u64,
+    /// It is to be durable whatever the sync mode.
+    pub(super) must_sync: bool,
     pub(super) outcome: Rc<Outcome>,
 }
 
@@ -45,6 +48,8 @@ struct Write {
 struct Span {
     end: usize,
     payload_bytes: usize,
+    /// What it says of batches across shards.
+    marks: Vec<Mark>,
 }
 
 /// A large value that waits for its place.
@@ -53,6 +58,11 @@ const NOWHERE: BlobRef = BlobRef { file: 0, offset: 0, bytes: 0, hash: 0 };
 impl Group {
     pub(super) fn is_full(&self) -> bool {
         self.bytes + self.blob_bytes >= GROUP_BYTES_MAX
+    }
+
+    /// Records in it.
+    pub(super) fn records(&self) -> u64 {
+        self.spans.len() as u64
     }
 
     /// Writes that it has memory for.
@@ -82,13 +92,15 @@ impl Group {
         length
     }
 
-    /// Makes one record of the writes added since the last call; `operation_bytes` is the sum of their lengths.
-    pub(super) fn end_record(&mut self, operation_bytes: usize) {
+    /// Makes one record of marks and the writes added since the last call; `operation_bytes` is the sum of their lengths.
+    pub(super) fn end_record(&mut self, marks: Vec<Mark>, operation_bytes: usize) {
         let start = self.spans.last().map_or(0, |span| span.end);
         let end = self.writes.len();
-        debug_assert!(start < end, "a record without operations says nothing");
-        let payload_bytes = count_length((end - start) as u64) + operation_bytes;
-        self.spans.push(Span { end, payload_bytes });
+        debug_assert!(start < end || !marks.is_empty(), "a record of nothing says nothing");
+        let mark_bytes = marks.iter().map(Mark::length).sum::<usize>();
+        let count = (marks.len() + end - start) as u64;
+        let payload_bytes = count_length(count) + mark_bytes + operation_bytes;
+        self.spans.push(Span { end, payload_bytes, marks });
         self.bytes += record_bytes(payload_bytes) as u64;
     }
 
@@ -131,27 +143,34 @@ impl Group {
                 key: &write.key,
                 change: write.logged(),
             });
-            records.push(span.payload_bytes, |out| wal::write_all(operations, out));
+            records.push(span.payload_bytes, |out| wal::write_all(&span.marks, operations, out));
             start = span.end;
         }
     }
 
-    /// Takes all writes out, each with its stamp and, if it went to the blob file, its data.
+    /// The records that are parts of batches across shards, counted from 0.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (usize, BatchId)> {
+        let spans = self.spans.iter().enumerate();
+        spans.filter_map(|(record, span)| Some((record, span.part()?)))
+    }
+
+    /// Takes all writes out, each with its stamp, if it went to the blob file its data, and the batch that it is a part of.
     pub(super) fn settle(
         &mut self,
-        sequence: Sequence,
-        mut settle: impl FnMut(TableId, Key, Entry, u64, Option<Value>),
+        first: Sequence,
+        mut settle: impl FnMut(TableId, Key, Entry, u64, Option<Value>, Option<BatchId>),
     ) {
         let Self { writes, spans, .. } = self;
-        for (sequence, write) in in_records(spans, writes.drain(..), sequence) {
+        for (sequence, write) in in_records(spans, writes.drain(..), first) {
             let Write { table, key, change, blob, stamp } = write;
+            let part = spans[(sequence - first) as usize].part();
             let (change, large) = match (change, blob) {
                 (Change::Inline(value), Some(blob)) => {
                     (Change::Blob(value.meta, blob), Some(value))
                 }
                 (change, _) => (change, None),
             };
-            settle(table, key, Entry { sequence, change }, stamp, large);
+            settle(table, key, Entry { sequence, change }, stamp, large, part);
         }
     }
 
@@ -161,6 +180,7 @@ impl Group {
         self.spans.clear();
         self.bytes = 0;
         self.blob_bytes = 0;
+        self.must_sync = false;
         self.outcome = Rc::default();
     }
 }
@@ -178,6 +198,15 @@ fn in_records<W>(
         }
         (first + record as u64, write)
     })
+}
+
+impl Span {
+    fn part(&self) -> Option<BatchId> {
+        match self.marks.first() {
+            Some(Mark::Part(id, _)) => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 impl Write {

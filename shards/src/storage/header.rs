@@ -7,6 +7,8 @@
 //!
 //! Magic, version and checksum keep their places in all versions: an older server can say "newer" instead of "damaged".
 
+use std::ops::RangeInclusive;
+
 use super::disk::BLOCK_BYTES;
 
 /// Bytes of the block.
@@ -52,11 +54,11 @@ pub(super) fn write(
     block[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// What the kind of file keeps in the block, if it is sound and belongs to `binding`.
+/// What the kind of file keeps in the block, if it is sound, of one of these versions, and belongs to `binding`.
 pub(super) fn read(
     block: &[u8],
     magic: [u8; 8],
-    version: u32,
+    versions: RangeInclusive<u32>,
     binding: Binding,
 ) -> Result<&[u8], HeaderFault> {
     let sound = block.len() == BLOCK_BYTES
@@ -66,9 +68,10 @@ pub(super) fn read(
         return Err(HeaderFault::Damaged);
     }
     let foreign = |what: String| Err(HeaderFault::Foreign(what));
-    let found = number_u32(block, 8);
-    if found != version {
-        return foreign(format!("it has format version {found}, this server reads {version}"));
+    let found = version(block);
+    if !versions.contains(&found) {
+        let newest = versions.end();
+        return foreign(format!("it has format version {found}, this server reads up to {newest}"));
     }
     let found = Binding {
         shard: number_u32(block, 12),
@@ -82,6 +85,20 @@ pub(super) fn read(
         return foreign(format!("it is file {} of shard {}", found.number, found.shard));
     }
     Ok(&block[BODY_AT..CHECKSUM_AT])
+}
+
+/// The version that a block was written by.
+pub(super) fn version(block: &[u8]) -> u32 {
+    number_u32(block, 8)
+}
+
+/// Makes the checksum of a block right again, whatever the block says.
+#[cfg(test)]
+pub(super) fn repair(block: &mut [u8]) {
+    if block.len() == BLOCK_BYTES {
+        let checksum = crc32fast::hash(&block[..CHECKSUM_AT]);
+        block[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+    }
 }
 
 /// The number at a place that is known to be there.
@@ -100,6 +117,8 @@ pub(super) fn number_u64(bytes: &[u8], at: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     const MAGIC: [u8; 8] = *b"AMATTEST";
@@ -114,7 +133,7 @@ mod tests {
     #[test]
     fn a_block_comes_back() {
         let block = block();
-        let body = read(&block, MAGIC, 1, BINDING).unwrap();
+        let body = read(&block, MAGIC, 1..=1, BINDING).unwrap();
         assert_eq!((body[7], body[8], body.len()), (0, 42, 4060));
     }
 
@@ -123,10 +142,10 @@ mod tests {
         let mut block = block();
         for at in 0..BLOCK_BYTES {
             block[at] ^= 0x10;
-            assert_eq!(read(&block, MAGIC, 1, BINDING), Err(HeaderFault::Damaged), "{at}");
+            assert_eq!(read(&block, MAGIC, 1..=1, BINDING), Err(HeaderFault::Damaged), "{at}");
             block[at] ^= 0x10;
         }
-        assert_eq!(read(&block[..4095], MAGIC, 1, BINDING), Err(HeaderFault::Damaged));
+        assert_eq!(read(&block[..4095], MAGIC, 1..=1, BINDING), Err(HeaderFault::Damaged));
     }
 
     #[test]
@@ -137,11 +156,26 @@ mod tests {
             Binding { shard: 4, ..BINDING },
             Binding { number: 6, ..BINDING },
         ] {
-            let fault = read(&block, MAGIC, 1, binding).unwrap_err();
+            let fault = read(&block, MAGIC, 1..=1, binding).unwrap_err();
             assert!(matches!(fault, HeaderFault::Foreign(_)), "{fault:?}");
         }
-        let fault = read(&block, MAGIC, 2, BINDING).unwrap_err();
+        let fault = read(&block, MAGIC, 2..=3, BINDING).unwrap_err();
         assert!(matches!(&fault, HeaderFault::Foreign(what) if what.contains("version 1")));
-        assert_eq!(read(&block, *b"AMATLOG\0", 1, BINDING), Err(HeaderFault::Damaged));
+        assert!(read(&block, MAGIC, 1..=2, BINDING).is_ok());
+        assert_eq!(version(&block), 1);
+        assert_eq!(read(&block, *b"AMATLOG\0", 1..=1, BINDING), Err(HeaderFault::Damaged));
+    }
+
+    #[test]
+    fn fuzz_file_headers() {
+        let mut other = vec![0; BLOCK_BYTES];
+        write(&mut other, MAGIC, 1, BINDING, |body| body.fill(0xff));
+        let campaign =
+            Campaign::new("file headers", vec![block(), other]).repair(|block| repair(block));
+        campaign.run(|bytes| match read(bytes, MAGIC, 1..=1, BINDING) {
+            Ok(body) => Ok(u64::from(body[8])),
+            Err(HeaderFault::Damaged) => Err("damaged".to_owned()),
+            Err(HeaderFault::Foreign(what)) => Err(what),
+        });
     }
 }

@@ -1,7 +1,14 @@
 //! A key in memory, ordered by its bytes. Short keys lie in the tree node itself: a search follows no pointer to compare
 //! them, and storing one allocates nothing.
 
-use std::{borrow::Borrow, cmp::Ordering, fmt, ops::Deref, sync::Arc};
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+    sync::Arc,
+};
 
 /// Longest key without memory of its own; makes the whole thing 32 bytes.
 const INLINE_BYTES_MAX: usize = 30;
@@ -65,6 +72,12 @@ impl PartialEq for Key {
 }
 
 impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.deref().hash(state);
+    }
+}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! writer   appends groups of records, syncs, begins and drops segments   the only writer
+//! sealed   segments before the last one, and how they go
+//! retired  a log that nothing is added to any more
 //! replay   reads all segments back and makes the log ready to go on      at start only
 //! reader   one segment, read and believed piece by piece
 //! segment  header block     ┐ pure: bytes in, bytes out
@@ -15,6 +17,8 @@
 mod reader;
 mod record;
 mod replay;
+mod retired;
+mod sealed;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -22,6 +26,7 @@ mod writer;
 
 pub(super) use record::{PAYLOAD_BYTES_MAX, record_bytes};
 pub(super) use replay::{Found, Replay, numbers, read};
+pub(super) use retired::Retired;
 pub(super) use writer::{AppendError, Log, Records};
 
 use std::{path::PathBuf, rc::Rc};
@@ -32,13 +37,32 @@ use super::disk::Disk;
 #[derive(Debug)]
 pub(super) struct Format {
     pub(super) magic: [u8; 8],
+    /// What is written, and the oldest that is read too.
     pub(super) version: u32,
+    pub(super) version_min: u32,
     /// Of file names, behind the dot.
     pub(super) ending: &'static str,
     /// Room for small groups is made up to multiples of this.
     pub(super) room_bytes: u64,
     /// What an operator can do when one is damaged.
     pub(super) advice: &'static str,
+}
+
+/// Which records were put into a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// All of them.
+    #[default]
+    Whole,
+    /// Those before this one. They were durable before it came.
+    Before(u64),
+}
+
+impl Coverage {
+    /// Whether no record from this one on was put there.
+    fn ends_before(self, sequence: u64) -> bool {
+        matches!(self, Self::Before(end) if end <= sequence)
+    }
 }
 
 /// The file of a segment.

@@ -31,7 +31,8 @@ use super::{
 
 const FORMAT: Format = Format {
     magic: *b"AMATMAN\0",
-    version: 1,
+    version: 2,
+    version_min: 1,
     ending: "manifest",
     room_bytes: 64 * 1024,
     advice: "Restore the data directory from a backup",

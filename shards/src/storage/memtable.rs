@@ -9,24 +9,30 @@
 //! Always true: a staged change is in exactly one group that is queued or in flight, the one with the same stamp; in every
 //! layer an entry is newer than those of its key in the layers below; a frozen layer never changes.
 
+mod parts;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
+    rc::Rc,
     sync::Arc,
 };
 
 use super::{
     bugs::{Bug, is_planted},
-    entry::{BlobRef, Change, CollectionId, Entry, Sequence},
+    entry::{Change, CollectionId, Entry, Sequence},
+    epoch::{Epoch, Look},
     key::Key,
+    layer::{Hidden, Layer, Range, Visible},
     layers::Layers,
+    part::{BatchId, Writers},
+    totals::Totals,
 };
 
-/// What an entry takes beside key and data: its place in a tree that is on average two thirds full, the headers of its
-/// allocations. Measured with 100,000 entries of 16 and 100 bytes.
-pub(super) const ENTRY_OVERHEAD_BYTES: u64 = 232;
 /// What a collection takes beside its name. It stays until the restart, even when it is empty.
 const COLLECTION_OVERHEAD_BYTES: u64 = 256;
+/// Keys with overwritten entries that one step of a sweep looks at.
+const SWEEP_KEYS: usize = if cfg!(test) { 4 } else { 4096 };
 
 /// A collection of this shard, in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,17 +48,22 @@ pub(super) struct Memtable {
     /// There are tables on the disk, so that a deleted key may lie below.
     has_tables: bool,
     collection_bytes: u64,
+    /// Where the sweep goes on: a table, and a key in it.
+    swept: (usize, Option<Key>),
+    /// Changes of batches across shards that are under way.
+    provisional: usize,
+    /// Batches across shards that have changes in the active layer.
+    batches: Vec<(BatchId, Writers)>,
 }
 
 struct Table {
     name: Arc<str>,
     /// Its number in tables, once it has been flushed.
     number: Option<CollectionId>,
-    entries: Entries,
+    layer: Layer,
     staged: BTreeMap<Key, Staged>,
+    provisional: BTreeMap<Key, parts::Provisional>,
 }
-
-type Entries = BTreeMap<Key, Entry>;
 
 struct Staged {
     change: Change,
@@ -63,33 +74,12 @@ struct Staged {
 #[derive(Default)]
 pub(super) struct Frozen {
     /// As in [`Memtable`] when it was frozen; later collections have none.
-    tables: Vec<(Arc<str>, Entries)>,
+    tables: Vec<(Arc<str>, Layer)>,
     totals: Totals,
+    /// Batches across shards that have changes here.
+    batches: Vec<(BatchId, Writers)>,
     /// No record up to this one is in a newer layer.
     last: Sequence,
-}
-
-/// What a layer holds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Totals {
-    /// Memory that the entries count for.
-    pub(super) bytes: u64,
-    /// Entries that are values.
-    pub(super) values: u64,
-    pub(super) tombstones: u64,
-    /// Bytes of each blob file that are referred to; those that were before they were overwritten are here with 0.
-    pub(super) blobs: HashMap<u64, u64>,
-    /// Of the newest change; 0 if there was none.
-    pub(super) sequence: Sequence,
-}
-
-/// Memory that an entry counts for.
-pub(super) fn entry_bytes(key: &[u8], change: &Change) -> u64 {
-    let data = match change {
-        Change::Inline(value) => value.data.len(),
-        Change::Tombstone | Change::Blob(..) => 0,
-    };
-    (key.len() + data) as u64 + ENTRY_OVERHEAD_BYTES
 }
 
 pub(super) fn collection_bytes(name: &str) -> u64 {
@@ -117,8 +107,13 @@ impl Memtable {
         let name: Arc<str> = Arc::from(collection);
         let id = TableId(self.tables.len() as u32);
         self.ids.insert(Arc::clone(&name), id);
-        let (entries, staged) = (Entries::new(), BTreeMap::new());
-        self.tables.push(Table { name, number: None, entries, staged });
+        self.tables.push(Table {
+            name,
+            number: None,
+            layer: Layer::default(),
+            staged: BTreeMap::new(),
+            provisional: BTreeMap::new(),
+        });
         self.collection_bytes += collection_bytes(collection);
         id
     }
@@ -140,30 +135,78 @@ impl Memtable {
     }
 
     /// Makes a change visible that was staged with `stamp`.
-    pub(super) fn settle(&mut self, id: TableId, key: Key, entry: Entry, stamp: u64) {
+    pub(super) fn settle(
+        &mut self,
+        id: TableId,
+        key: Key,
+        entry: Entry,
+        stamp: u64,
+        look: &Look<'_>,
+    ) {
         let staged = &mut self.tables[id.0 as usize].staged;
         if staged.get(&*key).is_some_and(|staged| staged.stamp == stamp) {
             staged.remove(&*key);
         }
-        self.apply(id, key, entry);
+        self.show(id, key, entry, look.now(), look);
     }
 
-    /// Makes a change visible.
+    /// Makes a change visible that is older than the process.
     pub(super) fn apply(&mut self, id: TableId, key: Key, entry: Entry) {
-        let below = (self.has_tables || !self.frozen.is_empty()) && !is_planted(Bug::NoTombstone);
-        let entries = &mut self.tables[id.0 as usize].entries;
-        self.active.sequence = entry.sequence;
-        if entry.change == Change::Tombstone && !below {
-            if let Some((key, before)) = entries.remove_entry(&*key) {
-                self.active.take(&key, &before.change);
+        let before = Look::before();
+        self.show(id, key, entry, before.now(), &before);
+    }
+
+    /// Makes a change visible, as one of an epoch that is not later than that of this step.
+    pub(super) fn show(
+        &mut self,
+        id: TableId,
+        key: Key,
+        Entry { sequence, change }: Entry,
+        epoch: Epoch,
+        look: &Look<'_>,
+    ) {
+        let below = self.has_below();
+        self.active.note(epoch, sequence);
+        let layer = &mut self.tables[id.0 as usize].layer;
+        layer.put(key, Visible { epoch, sequence, change }, below, look, &mut self.active);
+    }
+
+    /// Whether a key that is not in the active layer may be in one below.
+    fn has_below(&self) -> bool {
+        (self.has_tables || !self.frozen.is_empty()) && !is_planted(Bug::NoTombstone)
+    }
+
+    /// Lets go of some of what has been overwritten in the active layer and no living snapshot wants. What has been frozen
+    /// goes with its layer.
+    pub(super) fn sweep(&mut self, look: &Look<'_>) {
+        let below = self.has_below();
+        let (mut index, mut from) = std::mem::take(&mut self.swept);
+        let mut left = SWEEP_KEYS;
+        while self.active.overwritten_bytes > 0
+            && left > 0
+            && let Some(table) = self.tables.get_mut(index)
+        {
+            from = table.layer.sweep(from.as_ref(), below, look, &mut self.active, &mut left);
+            if from.is_none() {
+                index += 1;
             }
-            return;
         }
-        self.active.add(&key, &entry.change);
-        let key_bytes = key.len() as u64;
-        if let Some(before) = entries.insert(key, entry) {
-            self.active.take_sized(key_bytes, &before.change);
+        if index < self.tables.len() {
+            self.swept = (index, from);
         }
+    }
+
+    /// Lets go of all that has been overwritten in the active layer.
+    pub(super) fn forget_overwritten(&mut self) {
+        let below = self.has_below();
+        for table in &mut self.tables {
+            table.layer.forget_overwritten(below, &mut self.active);
+        }
+    }
+
+    /// Takes note of a batch across shards that has changes in the active layer.
+    pub(super) fn add_batch(&mut self, id: BatchId, writers: &Writers) {
+        self.batches.push((id, Arc::clone(writers)));
     }
 
     /// Forgets everything staged.
@@ -175,12 +218,20 @@ impl Memtable {
 
     /// Moves what is visible and not yet frozen into a layer of its own; `last` is the last record of the log so far.
     pub(super) fn freeze(&mut self, last: Sequence) {
+        if is_planted(Bug::OverwrittenNotFrozen) {
+            self.forget_overwritten();
+        }
         let tables = self.tables.iter_mut();
         let tables =
-            tables.map(|table| (Arc::clone(&table.name), std::mem::take(&mut table.entries)));
-        let frozen =
-            Frozen { tables: tables.collect(), totals: std::mem::take(&mut self.active), last };
+            tables.map(|table| (Arc::clone(&table.name), std::mem::take(&mut table.layer)));
+        let frozen = Frozen {
+            tables: tables.collect(),
+            totals: std::mem::take(&mut self.active),
+            batches: std::mem::take(&mut self.batches),
+            last,
+        };
         self.frozen.push_back(Arc::new(frozen));
+        self.swept = (0, None);
     }
 
     /// The layer that is to be flushed next.
@@ -216,6 +267,7 @@ impl Memtable {
     pub(super) fn mentions(&self, file: u64) -> bool {
         let frozen = self.frozen.iter().skip(1).map(|frozen| &frozen.totals);
         std::iter::once(&self.active).chain(frozen).any(|totals| totals.blobs.contains_key(&file))
+            || self.proposes(file)
     }
 
     /// Memory that all layers count for.
@@ -223,12 +275,17 @@ impl Memtable {
         self.collection_bytes + self.totals().map(|totals| totals.bytes).sum::<u64>()
     }
 
+    /// Memory of what is kept for snapshots only.
+    pub(super) fn overwritten_bytes(&self) -> u64 {
+        self.totals().map(|totals| totals.overwritten_bytes).sum()
+    }
+
     /// The newest visible change of a key, if a layer has one.
     pub(super) fn visible(&self, id: TableId, key: &[u8]) -> Option<&Change> {
-        let active = self.table(id).entries.get(key);
-        let entry =
-            active.or_else(|| self.frozen.iter().rev().find_map(|layer| layer.get(id, key)));
-        entry.map(|entry| &entry.change)
+        let active = self.table(id).layer.find(key);
+        let newest =
+            active.or_else(|| self.frozen.iter().rev().find_map(|layer| layer.find(id, key)));
+        newest.map(|newest| &newest.change)
     }
 
     /// What will be visible once everything staged has settled.
@@ -250,10 +307,26 @@ impl Memtable {
         range: Range<'a>,
         layers: &mut Layers<'a>,
     ) {
-        let frozen = self.frozen.iter().rev().filter_map(|layer| layer.entries(id));
-        for entries in std::iter::once(&self.table(id).entries).chain(frozen) {
-            let range = entries.range::<[u8], _>(range);
-            layers.push(range.map(|(key, entry)| (key, &entry.change)));
+        let frozen = self.frozen.iter().rev().filter_map(|layer| layer.layer(id));
+        for layer in std::iter::once(&self.table(id).layer).chain(frozen) {
+            layers.push(layer.range(range));
+        }
+    }
+
+    /// The same of what a snapshot sees, with the layers of the past that it needs, newest first.
+    pub(super) fn push_visible_at<'a>(
+        &'a self,
+        id: TableId,
+        range: Range<'a>,
+        epoch: Epoch,
+        past: impl Iterator<Item = &'a Frozen>,
+        hidden: &Rc<Hidden<'a>>,
+        layers: &mut Layers<'a>,
+    ) {
+        let frozen = self.frozen.iter().rev().map(|frozen| &**frozen);
+        let frozen = frozen.chain(past).filter_map(|frozen| frozen.layer(id));
+        for layer in std::iter::once(&self.table(id).layer).chain(frozen) {
+            layers.push(layer.range_at(range, epoch, Rc::clone(hidden)));
         }
     }
 
@@ -279,65 +352,30 @@ impl Frozen {
         &self.totals
     }
 
+    /// Batches across shards that have changes here.
+    pub(super) fn batches(&self) -> &[(BatchId, Writers)] {
+        &self.batches
+    }
+
     /// No record up to this one is in a newer layer.
     pub(super) fn last(&self) -> Sequence {
         self.last
     }
 
     /// Each collection that has entries, with them.
-    pub(super) fn collections(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<Key, Entry>)> {
-        self.tables
-            .iter()
-            .filter(|(_, entries)| !entries.is_empty())
-            .map(|(name, entries)| (name, entries))
+    pub(super) fn collections(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<Key, Visible>)> {
+        let tables = self.tables.iter().filter(|(_, layer)| !layer.is_empty());
+        tables.map(|(name, layer)| (name, layer.newest()))
     }
 
-    fn entries(&self, id: TableId) -> Option<&Entries> {
-        self.tables.get(id.0 as usize).map(|(_, entries)| entries)
+    fn layer(&self, id: TableId) -> Option<&Layer> {
+        self.tables.get(id.0 as usize).map(|(_, layer)| layer)
     }
 
-    fn get(&self, id: TableId, key: &[u8]) -> Option<&Entry> {
-        self.entries(id)?.get(key)
+    fn find(&self, id: TableId, key: &[u8]) -> Option<&Visible> {
+        self.layer(id)?.find(key)
     }
 }
-
-impl Totals {
-    pub(super) fn is_empty(&self) -> bool {
-        self.values == 0 && self.tombstones == 0
-    }
-
-    fn add(&mut self, key: &[u8], change: &Change) {
-        self.bytes += entry_bytes(key, change);
-        match change {
-            Change::Tombstone => self.tombstones += 1,
-            Change::Inline(_) => self.values += 1,
-            Change::Blob(_, BlobRef { file, bytes, .. }) => {
-                self.values += 1;
-                *self.blobs.entry(*file).or_default() += u64::from(*bytes);
-            }
-        }
-    }
-
-    fn take(&mut self, key: &[u8], change: &Change) {
-        self.take_sized(key.len() as u64, change);
-    }
-
-    fn take_sized(&mut self, key_bytes: u64, change: &Change) {
-        self.bytes -= entry_bytes(&[], change) + key_bytes;
-        match change {
-            Change::Tombstone => self.tombstones -= 1,
-            Change::Inline(_) => self.values -= 1,
-            Change::Blob(_, BlobRef { file, bytes, .. }) => {
-                self.values -= 1;
-                if let Some(referred) = self.blobs.get_mut(file) {
-                    *referred -= u64::from(*bytes);
-                }
-            }
-        }
-    }
-}
-
-pub(super) type Range<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// The range from `from` on, up to and without `to`; `None` if nothing can be in it.
 pub(super) fn bounds<'a>(from: &'a [u8], to: Option<&'a [u8]>) -> Option<Range<'a>> {
@@ -353,7 +391,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::storage::{Meta, Value};
+    use crate::storage::{Meta, Value, entry::BlobRef, totals::ENTRY_OVERHEAD_BYTES};
 
     fn value(text: &'static str) -> Change {
         Change::Inline(Value { data: Bytes::from_static(text.as_bytes()), meta: Meta::default() })
@@ -373,14 +411,14 @@ mod tests {
         assert_eq!(memtable.latest(id, b"k"), Some(&value("one")));
         memtable.stage(id, key.clone(), Change::Tombstone, 2);
         assert_eq!(memtable.latest(id, b"k"), Some(&Change::Tombstone));
-        memtable.settle(id, key.clone(), entry(1, value("one")), 1);
+        memtable.settle(id, key.clone(), entry(1, value("one")), 1, &Look::before());
         assert_eq!(memtable.visible(id, b"k"), Some(&value("one")));
         assert_eq!(
             memtable.latest(id, b"k"),
             Some(&Change::Tombstone),
             "the delete is still staged"
         );
-        memtable.settle(id, key, entry(2, Change::Tombstone), 2);
+        memtable.settle(id, key, entry(2, Change::Tombstone), 2, &Look::before());
         assert_eq!(memtable.visible(id, b"k"), None, "nothing lies below that it must hide");
         assert!(!memtable.is_staged(id, b"k"));
         assert!(memtable.active().is_empty());

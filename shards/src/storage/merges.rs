@@ -74,7 +74,7 @@ async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), Stor
         if plan.is_move { inputs.concat() } else { merge(inner, store, plan, inputs).await? };
     let numbers: Vec<u64> = outputs.iter().map(|meta| meta.number).collect();
     let edit = plan.edit(store.take_number(), outputs);
-    let committed = store.commit(inner, edit, |state| state.merged(plan.bytes)).await;
+    let committed = store.commit(inner, edit, |state, _| state.merged(plan.bytes)).await;
     if let Err(error) = &committed
         && !plan.is_move
     {

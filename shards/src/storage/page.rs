@@ -5,10 +5,13 @@ use bytes::Bytes;
 use super::{
     entry::{BlobRef, Change},
     key::Key,
+    layer::Hidden,
+    layers::Layers,
     value::Value,
 };
 
-/// How much one page may hold. A page always holds at least one row if there is one.
+/// How much one page may hold. A page holds at least one row if there is one; only a page of a snapshot may hold none and
+/// yet name a key to go on from.
 #[derive(Clone, Copy, Debug)]
 pub struct PageLimit {
     /// Rows at most.
@@ -67,6 +70,16 @@ pub(super) fn gather<'a>(
         start = end;
     }
     Draft { page, blobs }
+}
+
+/// The same of layers that may have stopped where too much was hidden.
+pub(super) fn gather_to<'a>(layers: Layers<'a>, hidden: &Hidden<'a>, limit: PageLimit) -> Draft {
+    let is_known = |(key, _): &(&Key, &Change)| hidden.end().is_none_or(|end| *key < end);
+    let mut draft = gather(layers.take_while(is_known), limit);
+    if draft.page.next.is_none() {
+        draft.page.next = hidden.end().map(|end| Bytes::copy_from_slice(end));
+    }
+    draft
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@
 //! manifest ─► tables and blob files opened ─► log, from the first record that is in no table
 //!                                               │ all of it has been read and believed
 //!                                               ▼
-//!             what was read is made durable ─► leftovers removed ─► log goes on
+//!             what was read is made durable ─► leftovers removed ─► log goes on, or is retired
 //! ```
 //!
 //! A crash anywhere in between leaves the same to be done.
+
+mod stash;
+
+pub(super) use stash::Stash;
 
 use std::{path::PathBuf, rc::Rc};
 
@@ -16,23 +20,28 @@ use super::{
     background::Background,
     blob,
     bugs::{Bug, is_planted},
+    clock::Clock,
     disk::Disk,
     entry::{BlobRef, Change, Entry},
+    journal::Journal,
     key::Key,
-    log::{self, Log, LogOptions, Replay},
+    log::{self, Found, LogOptions, Replay},
     manifest,
     memtable::Memtable,
+    progress::{Progress, Stage},
     state::State,
     stats::Recovery,
     store::{Store, StoreOptions},
     table,
     view::View,
-    wal,
+    wal::{self, Said},
 };
+use crate::settings::Durability;
 
 /// Where the files of a shard are.
 pub(super) struct Places {
     pub(super) disk: Rc<dyn Disk>,
+    pub(super) clock: Rc<dyn Clock>,
     pub(super) background: Rc<dyn Background>,
     pub(super) log_dir: PathBuf,
     pub(super) data_dir: PathBuf,
@@ -41,17 +50,29 @@ pub(super) struct Places {
     pub(super) shard: u32,
 }
 
-/// Reads everything back into `state`.
+/// What has been read back, beside the state.
+pub(super) struct Recovered {
+    pub(super) store: Store,
+    pub(super) journal: Journal,
+    pub(super) recovery: Recovery,
+    pub(super) stash: Stash,
+}
+
+/// Reads everything back into `state`, but for parts of batches across shards.
 pub(super) async fn recover(
     places: Places,
+    durability: Durability,
     state: &mut State,
-) -> Result<(Store, Log, Recovery), StorageError> {
-    let Places { disk, background, log_dir, data_dir, segment_bytes, directory_id, shard } = places;
+) -> Result<Recovered, StorageError> {
+    let Places { disk, clock, background, log_dir, data_dir, segment_bytes, directory_id, shard } =
+        places;
+    let progress = Progress::begin(clock, shard);
     let of_manifest = manifest::options(Rc::clone(&disk), data_dir.clone(), directory_id, shard);
     let opened = manifest::open(of_manifest).await?;
     let (of_store, dir) = (Rc::clone(&disk), data_dir);
     let of_store = StoreOptions { disk: of_store, background, dir, shard, directory_id };
-    let (store, view) = Store::open(of_store, opened.manifest, opened.version).await?;
+    let (store, mut view) =
+        Store::open(of_store, opened.manifest, opened.version, &progress).await?;
     for (number, name) in view.version.collections().iter() {
         state.memtable.set_number(name, number);
     }
@@ -60,50 +81,94 @@ pub(super) async fn recover(
     let format = &wal::FORMAT;
     let options = LogOptions { format, disk, dir: log_dir, directory_id, shard, segment_bytes };
     let numbers = log::numbers(&options).await?;
-    let from = view.version.flushed_sequence() + 1;
-    let mut records = Records::new(&mut state.memtable, &view);
-    let found = log::read(&options, &numbers, from, &mut records).await?;
-    let unvouched = records.unvouched;
+    let (from, coverage) = (view.version.flushed_sequence() + 1, view.version.coverage());
+    let mut records = Records::new(&mut state.memtable, &view, Some(&progress));
+    let found = log::read(&options, &numbers, from, coverage, &mut records).await?;
+    let Records { unvouched, stash, .. } = records;
 
     harden(&view, &unvouched).await?;
     remove_leftovers(&store, &view).await?;
     let (records, bytes, truncated_bytes) = (found.records, found.bytes, found.truncated_bytes);
-    let log = found.resume(options).await?;
-    let recovery = Recovery { records, bytes, truncated_bytes, segments: log.segments() };
-    state.stats.log_bytes = log.bytes();
-    state.stats.segments = log.segments();
+    let journal = go_on(durability, found, options, &store, &mut view).await?;
+    let recovery = Recovery { records, bytes, truncated_bytes, segments: journal.segments() };
+    state.stats.log_bytes = journal.bytes();
+    state.stats.segments = journal.segments();
     state.view = Rc::new(view);
-    Ok((store, log, recovery))
+    progress.end();
+    Ok(Recovered { store, journal, recovery, stash })
 }
 
-/// Hands the records to the memtable.
+/// Lets the log go on, or retires it, and notes which of them.
+async fn go_on(
+    durability: Durability,
+    found: Found,
+    options: LogOptions,
+    store: &Store,
+    view: &mut View,
+) -> Result<Journal, StorageError> {
+    let noted = view.version.coverage();
+    let mut journal = match durability {
+        // Before it is noted that there is a log again.
+        Durability::Logged(_) => Journal::Logged(found.resume(options).await?),
+        Durability::Flushed => Journal::unlogged(found.retire(options).await?),
+    };
+    if !is_planted(Bug::CoverageNotNoted) {
+        store.note_coverage(view, journal.coverage(noted)).await?;
+    }
+    // After it is noted that there is none.
+    journal.drop_before(view.version.flushed_sequence() + 1).await?;
+    Ok(journal)
+}
+
+/// Hands the records to the memtable, and those that are parts of batches to the stash.
 pub(super) struct Records<'a> {
-    memtable: &'a mut Memtable,
+    pub(super) memtable: &'a mut Memtable,
     view: &'a View,
+    progress: Option<&'a Progress>,
+    pub(super) stash: Stash,
     /// Large values of records that nothing vouches for.
     unvouched: Vec<BlobRef>,
 }
 
 impl<'a> Records<'a> {
     /// Of a log that goes with `view`.
-    pub(super) fn new(memtable: &'a mut Memtable, view: &'a View) -> Self {
-        Self { memtable, view, unvouched: Vec::new() }
+    pub(super) fn new(
+        memtable: &'a mut Memtable,
+        view: &'a View,
+        progress: Option<&'a Progress>,
+    ) -> Self {
+        Self { memtable, view, progress, stash: Stash::default(), unvouched: Vec::new() }
     }
 }
 
 impl Replay for Records<'_> {
     fn apply(&mut self, sequence: u64, payload: &[u8]) -> Result<(), String> {
-        let applied = wal::read_all(payload, |(collection, key, change)| {
-            let id = self.memtable.intern(collection);
-            self.memtable.apply(id, Key::new(key), Entry { sequence, change });
+        let mut part = None;
+        let applied = wal::read_all(payload, |said| match said {
+            Said::Mark(mark) => part = self.stash.mark(sequence, mark),
+            Said::Change((collection, key, change)) => {
+                let place = (self.memtable.intern(collection), Key::new(key));
+                if part.is_some() {
+                    return self.stash.add(sequence, place, change);
+                }
+                self.stash.hide(self.memtable, &place);
+                let (id, key) = place;
+                self.memtable.apply(id, key, Entry { sequence, change });
+            }
         });
         applied.ok_or_else(|| "a record with a sound checksum makes no sense".to_owned())
     }
 
+    fn note_progress(&mut self, bytes: u64, of: u64, records: u64) {
+        if let Some(progress) = self.progress {
+            progress.note(Stage::Log { bytes, of, records });
+        }
+    }
+
     async fn is_whole(&mut self, payload: &[u8]) -> Result<bool, StorageError> {
         let mut blobs = Vec::new();
-        let read = wal::read_all(payload, |(_, _, change)| {
-            if let Change::Blob(_, blob) = change {
+        let read = wal::read_all(payload, |said| {
+            if let Said::Change((_, _, Change::Blob(_, blob))) = said {
                 blobs.push(blob);
             }
         });

@@ -4,6 +4,9 @@
 //! tables of one version ─► rows, up to some key ─┐ one step, if no flush came between
 //! memtables of this moment ──────────────────────┴─► page ─► data of large values
 //! ```
+//!
+//! A page of a snapshot need not care for flushes: what one takes out of memory meanwhile is among the layers that are kept
+//! for the snapshot, and what it puts into tables the snapshot does not read.
 
 use std::rc::Rc;
 
@@ -13,10 +16,11 @@ use futures_util::future::try_join_all;
 use super::{
     StorageError,
     cache::Cache,
+    epoch::Epoch,
     fetch,
     layers::Layers,
     memtable::{TableId, bounds},
-    page::{Draft, Page, PageLimit, gather},
+    page::{Draft, Page, PageLimit, gather_to},
     shard::Inner,
     view::View,
 };
@@ -25,27 +29,33 @@ use super::{
 pub(super) async fn page(
     inner: Rc<Inner>,
     id: TableId,
-    mut from: Vec<u8>,
-    to: Option<Vec<u8>>,
+    (mut from, to): (Vec<u8>, Option<Vec<u8>>),
     limit: PageLimit,
+    epoch: Option<Epoch>,
 ) -> Result<Page, StorageError> {
     loop {
-        let (view, flushes) = inner.view();
-        let number = inner.state.borrow().memtable.number(id);
+        let (view, flushes, number) = {
+            let state = inner.state.borrow();
+            state.check_kept(epoch)?;
+            (Rc::clone(state.view_at(epoch)), state.flushes, state.memtable.number(id))
+        };
         let Some(number) = number else { return Ok(Page::default()) };
         let range = (&from[..], to.as_deref());
         let rows = fetch::rows(&view, &inner.cache, number, range, limit).await?;
         let (draft, view) = {
             let state = inner.state.borrow();
-            if state.flushes != flushes {
+            if epoch.is_none() && state.flushes != flushes {
                 continue;
             }
+            state.check_kept(epoch)?;
             let end = rows.end.as_deref().or(to.as_deref());
             let Some(range) = bounds(&from, end) else { return Ok(Page::default()) };
             let mut layers = Layers::default();
-            state.memtable.push_visible(id, range, &mut layers);
+            let hidden = state.push(id, range, epoch, &mut layers);
             layers.push(rows.rows.iter().map(|(key, change)| (key, change)));
-            (gather(layers, limit), Rc::clone(&state.view))
+            // Memory may refer to blob files that were begun meanwhile, but not where a snapshot looks.
+            let view = if epoch.is_none() { Rc::clone(&state.view) } else { view };
+            (gather_to(layers, &hidden, limit), view)
         };
         let mut page = complete(draft, &view, &inner.cache).await?;
         if page.next.is_none() {

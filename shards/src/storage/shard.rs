@@ -1,7 +1,9 @@
 //! The face of the engine: one shard, used by one task queue of one core. Cloning shares it.
 
+mod batches;
+
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     path::PathBuf,
     pin::pin,
     rc::Rc,
@@ -9,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join, join3, select};
+use futures_util::{
+    future::{join, join3, select},
+    lock::Mutex,
+};
 
 use super::{
     StorageError,
@@ -20,28 +25,31 @@ use super::{
     compaction::{MergeSlots, Policy, Pressure, Strategy},
     disk::Disk,
     entry::{Change, Probe},
+    epoch::{Epoch, Epochs},
     fetch::{Fetched, Miss},
     flush,
+    journal::Journal,
     key::Key,
     layers::Layers,
-    log::Log,
+    locks::{Acquired, LockSet},
     memtable::bounds,
     merges,
-    page::{Page, PageLimit, gather},
-    recovery::{Places, recover},
+    page::{Page, PageLimit, gather_to},
+    partners::Partners,
+    recovery::{Places, Recovered, Stash, recover},
     scan,
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Recovery, Stats},
     store::Store,
     ticket::{Outcome, Ticket},
-    transaction::{self, Transaction},
+    transaction::{self, CollectionWrites, Transaction},
     value::Value,
     view::{Progress, Search, View},
     wal::Operation,
     workshop::Workshop,
 };
-use crate::settings::{CompactionSettings, CompactionStrategy, SyncMode};
+use crate::settings::{CompactionSettings, CompactionStrategy, Durability};
 
 /// What a shard is made with.
 #[derive(Clone, Debug)]
@@ -61,7 +69,7 @@ pub struct Options {
 pub enum EngineOptions {
     /// Nothing outlives the process.
     Memory,
-    /// In a tree of files, with a log.
+    /// In a tree of files, with a log or without.
     Lsm {
         /// Absolute folder of this shard's log alone.
         log_dir: PathBuf,
@@ -69,8 +77,8 @@ pub enum EngineOptions {
         data_dir: PathBuf,
         /// Bytes after which a new segment of the log is begun.
         segment_bytes: u64,
-        /// What an answer promises.
-        sync: SyncMode,
+        /// What makes a write outlive the process.
+        durability: Durability,
         /// Values of this length or more go into blob files.
         blob_bytes_min: usize,
         /// Memory for blocks and large values that were read or written lately.
@@ -83,7 +91,7 @@ pub enum EngineOptions {
 /// Memtables that share the memory for entries: the active one, and those that wait for their flush.
 const MEMTABLES: u64 = 3;
 
-/// One shard. Reads see what is durable, as far as the sync mode says; writes give a [`Ticket`] that tells when they are.
+/// One shard. Reads see what is durable, as far as [`Durability`] says; writes give a [`Ticket`] that tells when they are.
 #[derive(Clone)]
 pub struct Shard(Rc<Inner>);
 
@@ -98,9 +106,9 @@ pub(super) struct Inner {
     /// Blocks of tables and large values.
     pub(super) cache: Rc<Cache>,
     pub(super) clock: Rc<dyn Clock>,
-    pub(super) sync: SyncMode,
+    pub(super) durability: Durability,
     /// Until the commit loop takes it.
-    pub(super) log: RefCell<Option<Log>>,
+    pub(super) journal: RefCell<Option<Journal>>,
     /// None: nothing outlives the process.
     pub(super) store: Option<Store>,
     pub(super) segment_bytes: u64,
@@ -111,6 +119,8 @@ pub(super) struct Inner {
     pub(super) slots: MergeSlots,
     /// How far merging is behind.
     pub(super) pressure: Cell<Pressure>,
+    /// Held by the loops beside the commits: no file may be closed under them.
+    care: Mutex<()>,
     /// Settled when the shard is being closed.
     pub(super) ending: Rc<Outcome>,
     /// There may be something to merge.
@@ -123,6 +133,10 @@ pub(super) struct Inner {
     pub(super) tidy: Signal,
     /// Settled when the commit loop has ended.
     pub(super) stopped: Rc<Outcome>,
+    /// Parts that the log has, until [`Shard::resolve`].
+    pub(super) stash: RefCell<Stash>,
+    /// The way to the other shards, where there are some.
+    pub(super) partners: OnceCell<Rc<dyn Partners>>,
 }
 
 impl Shard {
@@ -134,49 +148,65 @@ impl Shard {
         options: Options,
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
+        let Workshop { background, slots, epochs } = workshop;
+        let state =
+            State::new(shard, memtable_bytes_max, false, usize::MAX, Epochs::clone(&epochs));
         let mut inner = Inner {
-            state: RefCell::new(State::new(shard, memtable_bytes_max, false, usize::MAX)),
+            state: RefCell::new(state),
             cache: Rc::new(Cache::new(0)),
             clock,
-            sync: SyncMode::None,
-            log: RefCell::new(None),
+            durability: Durability::Flushed,
+            journal: RefCell::new(None),
             store: None,
             segment_bytes: 0,
             freeze_bytes: memtable_bytes_max / MEMTABLES,
             policy: RefCell::new(policy(&CompactionSettings::default(), 1)),
             slots: MergeSlots::new(1),
             pressure: Cell::default(),
+            care: Mutex::new(()),
             ending: Rc::default(),
             merges: Signal::default(),
             work: Signal::default(),
             frozen: Signal::default(),
             tidy: Signal::default(),
             stopped: Rc::default(),
+            stash: RefCell::default(),
+            partners: OnceCell::new(),
         };
         let mut recovery = Recovery::default();
         if let EngineOptions::Lsm {
             log_dir,
             data_dir,
             segment_bytes,
-            sync,
+            durability,
             blob_bytes_min,
             cache_bytes_max,
             compaction,
         } = engine
         {
-            let mut state = State::new(shard, memtable_bytes_max, true, blob_bytes_min);
-            let Workshop { background, slots } = workshop;
-            let places =
-                Places { disk, background, log_dir, data_dir, segment_bytes, directory_id, shard };
-            let (store, log, found) = recover(places, &mut state).await?;
+            let mut state = State::new(shard, memtable_bytes_max, true, blob_bytes_min, epochs);
+            let clock = Rc::clone(&inner.clock);
+            let places = Places {
+                disk,
+                clock,
+                background,
+                log_dir,
+                data_dir,
+                segment_bytes,
+                directory_id,
+                shard,
+            };
+            let recovered = recover(places, durability, &mut state).await?;
+            let Recovered { store, journal, recovery: found, stash } = recovered;
             recovery = found;
+            inner.stash = RefCell::new(stash);
             inner.state = RefCell::new(state);
             inner.cache = Rc::new(Cache::new(cache_bytes_max));
-            inner.log = RefCell::new(Some(log));
+            inner.journal = RefCell::new(Some(journal));
             inner.store = Some(store);
             inner.slots = slots;
             inner.policy = RefCell::new(policy(&compaction, inner.freeze_bytes));
-            (inner.sync, inner.segment_bytes) = (sync, segment_bytes);
+            (inner.durability, inner.segment_bytes) = (durability, segment_bytes);
         }
         Ok((Self(Rc::new(inner)), recovery))
     }
@@ -185,6 +215,11 @@ impl Shard {
     pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
         let state = self.0.state.borrow();
         let Some(id) = state.memtable.id(collection) else { return Answer::Now(Ok(None)) };
+        if state.memtable.has_provisional()
+            && let Some(change) = state.memtable.committed(id, key, &state.epochs)
+        {
+            return self.value_of(&state.view, Some(change.clone()));
+        }
         if let Some(change) = state.memtable.visible(id, key) {
             return self.value_of(&state.view, Some(change.clone()));
         }
@@ -228,57 +263,110 @@ impl Shard {
         to: Option<&[u8]>,
         limit: PageLimit,
     ) -> Answer<Page> {
+        self.scan_at(collection, from, to, limit, None)
+    }
+
+    /// The same as a snapshot sees it, which is alive before and after. Such a page may be empty though there is more.
+    pub fn scan_at(
+        &self,
+        collection: &str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: PageLimit,
+        epoch: Option<Epoch>,
+    ) -> Answer<Page> {
         let state = self.0.state.borrow();
         let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) else {
             return Answer::Now(Ok(Page::default()));
         };
-        if state.memtable.number(id).is_some() && state.view.has_tables() {
-            let (from, to) = (from.to_vec(), to.map(<[u8]>::to_vec));
-            return Answer::Later(Box::pin(scan::page(Rc::clone(&self.0), id, from, to, limit)));
+        if let Err(error) = state.check_kept(epoch) {
+            return Answer::Now(Err(error));
+        }
+        if state.memtable.number(id).is_some() && state.view_at(epoch).has_tables() {
+            let range = (from.to_vec(), to.map(<[u8]>::to_vec));
+            let inner = Rc::clone(&self.0);
+            return Answer::Later(Box::pin(scan::page(inner, id, range, limit, epoch)));
         }
         let mut layers = Layers::default();
-        state.memtable.push_visible(id, range, &mut layers);
-        let mut draft = gather(layers, limit);
+        let hidden = state.push(id, range, epoch, &mut layers);
+        let mut draft = gather_to(layers, &hidden, limit);
         scan::complete_at_once(&mut draft, &self.0.cache);
         if draft.blobs.is_empty() {
             return Answer::Now(Ok(draft.page));
         }
-        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(&state.view));
+        let (cache, view) = (Rc::clone(&self.0.cache), Rc::clone(state.view_at(epoch)));
         Answer::Later(Box::pin(async move { scan::complete(draft, &view, &cache).await }))
     }
 
-    /// Runs `f` as one atomic step. Its writes are one record; when it fails or panics there are none. The ticket tells when
-    /// what it wrote, and all that it may have read, is durable.
+    /// Lets go of what was kept for snapshots that are gone, or of a part of it: to be called regularly.
+    pub fn release(&self) {
+        if self.0.state.borrow_mut().release() {
+            self.0.tidy.raise();
+        }
+    }
+
+    /// Runs `f` as one atomic step, once no batch across shards is in the way of `locks`. Its writes are one record; when it
+    /// fails or panics there are none. The ticket tells when what it wrote, and all that it may have read, is durable.
     ///
     /// What `f` reads may lie on the disk: then it is told [`StorageError::OnDisk`], gives up, and is run again once that has
     /// been read. `f` must not write to this shard but through the transaction; that panics.
     pub fn transact<T: 'static, E: From<StorageError> + 'static>(
         &self,
+        locks: LockSet,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
     ) -> Answer<(T, Ticket), E> {
-        let mut fetched = Fetched::default();
-        let mut misses = match self.attempt(&fetched, &mut f) {
+        let mut misses = Vec::new();
+        if self.0.state.borrow().locks.allows(&locks) {
+            match self.attempt(&Fetched::default(), &mut f, &mut Self::stage) {
+                Attempt::Ended(result) => return Answer::Now(result),
+                Attempt::Missed(missed) => misses = missed,
+            }
+        }
+        let shard = self.clone();
+        Answer::Later(Box::pin(async move {
+            let _claim = Claim::take(&shard, locks).await?;
+            shard.attempts(misses, f, Self::stage).await
+        }))
+    }
+
+    /// Runs `f` as one atomic step, and hands what it wrote to `stage`.
+    fn run_step<T: 'static, E: From<StorageError> + 'static>(
+        &self,
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+        mut stage: impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError> + 'static,
+    ) -> Answer<(T, Ticket), E> {
+        let misses = match self.attempt(&Fetched::default(), &mut f, &mut stage) {
             Attempt::Ended(result) => return Answer::Now(result),
             Attempt::Missed(misses) => misses,
         };
         let shard = self.clone();
-        Answer::Later(Box::pin(async move {
-            loop {
-                let (view, flushes) = shard.0.view();
-                fetched.fetch(&view, &shard.0.cache, flushes, misses).await?;
-                fetched.renew(shard.0.state.borrow().flushes);
-                misses = match shard.attempt(&fetched, &mut f) {
-                    Attempt::Ended(result) => return result,
-                    Attempt::Missed(misses) => misses,
-                };
-            }
-        }))
+        Answer::Later(Box::pin(async move { shard.attempts(misses, f, stage).await }))
+    }
+
+    /// Reads what was missed, and tries until nothing is.
+    async fn attempts<T, E: From<StorageError>>(
+        &self,
+        mut misses: Vec<Miss>,
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+        mut stage: impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
+    ) -> Result<(T, Ticket), E> {
+        let mut fetched = Fetched::default();
+        loop {
+            let (view, flushes) = self.0.view();
+            fetched.fetch(&view, &self.0.cache, flushes, misses).await?;
+            fetched.renew(self.0.state.borrow().flushes);
+            misses = match self.attempt(&fetched, &mut f, &mut stage) {
+                Attempt::Ended(result) => return result,
+                Attempt::Missed(misses) => misses,
+            };
+        }
     }
 
     fn attempt<T, E: From<StorageError>>(
         &self,
         fetched: &Fetched,
         f: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+        stage: &mut impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
     ) -> Attempt<T, E> {
         let state = self.0.state.borrow();
         let mut transaction = Transaction::new(&state, &self.0.cache, fetched);
@@ -287,24 +375,31 @@ impl Shard {
         if !misses.is_empty() {
             return Attempt::Missed(misses);
         }
-        let result = match result {
-            Ok(result) if own.is_empty() => Ok((result, state.ticket_of_latest())),
-            Ok(result) => {
-                drop(state);
-                let ticket = self.0.state.borrow_mut().stage(transaction::drafts(&mut own));
-                self.0.work.raise();
-                Ok((result, ticket))
-            }
-            Err(error) => Err(error),
-        };
-        Attempt::Ended(result)
+        drop(state);
+        Attempt::Ended(result.and_then(|result| Ok((result, stage(self, &mut own)?))))
+    }
+
+    /// Makes one record of what a step wrote.
+    fn stage(&self, own: &mut [CollectionWrites]) -> Result<Ticket, StorageError> {
+        if own.is_empty() {
+            return Ok(self.0.state.borrow().ticket_of_latest());
+        }
+        let ticket = self.0.state.borrow_mut().stage(transaction::drafts(own));
+        self.0.work.raise();
+        Ok(ticket)
     }
 
     /// Sets a value.
+    ///
+    /// # Errors
+    /// What the shard refuses; [`StorageError::Locked`] if it has to be waited for, see [`Shard::set_in_turn`].
     pub fn set(&self, collection: &str, key: &[u8], value: Value) -> Result<Ticket, StorageError> {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
+        if !state.locks.allows_write(collection, key) {
+            return Err(StorageError::Locked);
+        }
         let change = Change::Inline(value.compacted());
         check_record(Operation { collection, key, change: change.borrowed() }.length())?;
         state.check_room(collection, key, &change, 0)?;
@@ -315,12 +410,23 @@ impl Shard {
         Ok(ticket)
     }
 
+    /// Sets a value, once no batch across shards is in the way.
+    pub fn set_in_turn(&self, collection: &str, key: &[u8], value: Value) -> Answer<((), Ticket)> {
+        let (collection, key, value) = (collection.to_owned(), key.to_vec(), value.compacted());
+        let locks = LockSet::of_write(&collection, &key);
+        let set = move |transaction: &mut Transaction<'_>| {
+            transaction.set(&collection, &key, value.clone())
+        };
+        self.transact(locks, set)
+    }
+
     /// Deletes a key and says whether it had a value.
     pub fn delete(&self, collection: &str, key: &[u8]) -> Answer<(bool, Ticket)> {
         match self.delete_now(collection, key) {
-            Err(StorageError::OnDisk) => {
+            Err(StorageError::OnDisk | StorageError::Locked) => {
                 let (collection, key) = (collection.to_owned(), key.to_vec());
-                self.transact(move |transaction| transaction.delete(&collection, &key))
+                let locks = LockSet::of_write(&collection, &key);
+                self.transact(locks, move |transaction| transaction.delete(&collection, &key))
             }
             result => Answer::Now(result),
         }
@@ -330,6 +436,9 @@ impl Shard {
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
+        if !state.locks.allows_write(collection, key) {
+            return Err(StorageError::Locked);
+        }
         let memtable = &state.memtable;
         let Some(id) = memtable.id(collection) else { return Ok((false, Ticket::resolved())) };
         match memtable.latest(id, key) {
@@ -350,8 +459,10 @@ impl Shard {
 
     /// Commits, flushes and tidies up. The host runs it once, beside everything else; it ends after [`Shard::close`].
     pub async fn run(&self) {
+        debug_assert!(self.0.stash.borrow().is_empty(), "batches of the log were not resolved");
         let care = async {
             if let Some(store) = &self.0.store {
+                let _caring = self.0.care.lock().await;
                 let (flushes, merges) = (flush::run(&self.0, store), merges::run(&self.0, store));
                 join3(flushes, merges, collect::run(self, &self.0)).await;
             }
@@ -365,17 +476,20 @@ impl Shard {
         self.0.merges.raise();
     }
 
-    /// Refuses writes from now on, waits until all staged ones are durable in every sync mode, and ends [`Shard::run`].
+    /// Refuses writes from now on, waits until all staged ones are durable, with a log and without, and ends [`Shard::run`].
     pub async fn close(&self) {
         self.0.state.borrow_mut().close();
         self.0.ending.settle(Ok(()));
         self.0.raise_all();
-        if !self.0.state.borrow().has_log() {
+        if !self.0.state.borrow().has_tree() {
             self.0.stopped.settle(Ok(()));
         }
         // Where nobody runs the commit loop, this does; otherwise it waits for the one that runs.
         commit::run(&self.0).await;
         if let Some(store) = &self.0.store {
+            let _ended = self.0.care.lock().await;
+            self.0.state.borrow_mut().end_past();
+            store.sweep().await;
             let (view, _) = self.0.view();
             store.close(&view).await;
         }
@@ -397,6 +511,42 @@ impl Shard {
             cache_bytes: cache.bytes,
             ..self.0.state.borrow().snapshot()
         }
+    }
+}
+
+/// Locks of one step that had to wait for something, until it has ended.
+struct Claim {
+    shard: Shard,
+    locks: LockSet,
+    number: Option<u64>,
+}
+
+impl Claim {
+    async fn take(shard: &Shard, locks: LockSet) -> Result<Self, StorageError> {
+        let acquired = shard.0.state.borrow_mut().locks.acquire(&locks);
+        let (number, granted) = match acquired {
+            Acquired::Now => (None, None),
+            Acquired::Later(number, granted) => (Some(number), Some(Ticket::new(&granted))),
+        };
+        // From here on dropping it gives the place in the queue up, or the locks back.
+        let claim = Self { shard: shard.clone(), locks, number };
+        if let Some(granted) = granted {
+            granted.await?;
+        }
+        Ok(claim)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let granted = {
+            let locks = &mut self.shard.0.state.borrow_mut().locks;
+            match self.number {
+                None => locks.release(&self.locks),
+                Some(number) => locks.give_up(number, &self.locks),
+            }
+        };
+        granted.into_iter().for_each(|granted| granted.settle(Ok(())));
     }
 }
 

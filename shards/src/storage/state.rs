@@ -8,6 +8,8 @@
 //!            Full, Busy …  │                        │ failed:  the same, and the shard is poisoned
 //! ```
 
+mod parts;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
@@ -18,12 +20,19 @@ use super::{
     StorageError,
     bugs::{Bug, is_planted},
     entry::{BlobRef, Change, Entry, Sequence},
+    epoch::{Epoch, Epochs},
     group::Group,
     key::Key,
+    layer::{Hidden, Range},
+    layers::Layers,
+    locks::Locks,
     log::PAYLOAD_BYTES_MAX,
-    memtable::{Frozen, Memtable, collection_bytes, entry_bytes},
+    memtable::{Frozen, Memtable, TableId, collection_bytes},
+    part::Parts,
+    past::Past,
     stats::Stats,
     ticket::{Outcome, Ticket},
+    totals::entry_bytes,
     value::Value,
     view::View,
 };
@@ -40,6 +49,12 @@ pub(super) struct State {
     pub(super) stats: Stats,
     /// The files that belong to what is in memory.
     pub(super) view: Rc<View>,
+    /// What snapshots want of what is in neither.
+    past: Past,
+    pub(super) epochs: Epochs,
+    /// What batches across shards keep others from.
+    pub(super) locks: Locks,
+    parts: Parts,
     /// Flushes that have been installed since the start: each moves entries from memory to tables.
     pub(super) flushes: u64,
     /// Why the last flush failed, if it did.
@@ -58,10 +73,13 @@ pub(super) struct State {
     pub(super) uncollectable: BTreeSet<u64>,
     shard: u32,
     memtable_bytes_max: u64,
-    has_log: bool,
+    /// Entries outlive the process: they are committed in groups, and flushed.
+    has_tree: bool,
     /// Values of this length or more go into blob files.
     blob_bytes_min: usize,
     queue: VecDeque<Group>,
+    /// Marks, which rest on nothing that is queued.
+    urgent: Option<Group>,
     in_flight: Option<Rc<Outcome>>,
     spare: Option<Group>,
     staged_bytes: u64,
@@ -77,13 +95,18 @@ impl State {
     pub(super) fn new(
         shard: u32,
         memtable_bytes_max: u64,
-        has_log: bool,
+        has_tree: bool,
         blob_bytes_min: usize,
+        epochs: Epochs,
     ) -> Self {
         Self {
             memtable: Memtable::default(),
             stats: Stats::default(),
             view: Rc::default(),
+            past: Past::default(),
+            epochs,
+            locks: Locks::default(),
+            parts: Parts::default(),
             flushes: 0,
             flush_failed: None,
             merge_failed: None,
@@ -94,9 +117,10 @@ impl State {
             uncollectable: BTreeSet::new(),
             shard,
             memtable_bytes_max,
-            has_log,
+            has_tree,
             blob_bytes_min,
             queue: VecDeque::new(),
+            urgent: None,
             in_flight: None,
             spare: None,
             staged_bytes: 0,
@@ -106,8 +130,8 @@ impl State {
         }
     }
 
-    pub(super) fn has_log(&self) -> bool {
-        self.has_log
+    pub(super) fn has_tree(&self) -> bool {
+        self.has_tree
     }
 
     /// Whether what the disk holds is known.
@@ -140,7 +164,7 @@ impl State {
         value: &Change,
         growth: i64,
     ) -> Result<i64, StorageError> {
-        if self.has_log {
+        if self.has_tree {
             // Memory is made room in by flushing it.
             return Ok(0);
         }
@@ -152,7 +176,9 @@ impl State {
         if id.is_none() {
             more += collection_bytes(collection) as i64;
         }
-        let used = self.memtable.bytes() as i64 + growth;
+        // What snapshots keep has a bound of its own: a scan makes no writer wait.
+        let used = self.memtable.bytes() - self.memtable.overwritten_bytes();
+        let used = used as i64 + growth;
         if more > 0 && used + more > self.memtable_bytes_max as i64 {
             return Err(StorageError::Full {
                 used: used.max(0) as u64,
@@ -164,17 +190,11 @@ impl State {
 
     /// Makes one record of checked changes; there must be at least one.
     pub(super) fn stage<'a>(&mut self, drafts: impl Iterator<Item = (&'a str, Draft)>) -> Ticket {
-        if !self.has_log {
-            self.stamp += 1;
-            for (collection, (key, change)) in drafts {
-                let id = self.memtable.intern(collection);
-                self.memtable.apply(id, key, Entry { sequence: self.stamp, change });
-            }
+        if !self.has_tree {
+            self.apply(drafts);
             return Ticket::resolved();
         }
-        if self.queue.back().is_none_or(Group::is_full) {
-            self.queue.push_back(self.spare.take().unwrap_or_default());
-        }
+        self.gather();
         let Some(group) = self.queue.back_mut() else { return Ticket::resolved() };
         let bytes_before = group.bytes + group.blob_bytes;
         let mut operation_bytes = 0;
@@ -185,13 +205,38 @@ impl State {
             let (place, draft) = ((collection, table), (key, change));
             operation_bytes += group.push(place, draft, self.stamp, self.blob_bytes_min);
         }
-        group.end_record(operation_bytes);
+        group.end_record(Vec::new(), operation_bytes);
         self.staged_bytes += group.bytes + group.blob_bytes - bytes_before;
         Ticket::new(&group.outcome)
     }
 
-    /// The oldest frozen layer is in a table, or had nothing in it.
-    pub(super) fn flushed(&mut self, layer: &Frozen) {
+    /// Makes sure that a group gathers.
+    fn gather(&mut self) {
+        if self.queue.back().is_none_or(Group::is_full) {
+            self.queue.push_back(self.spare.take().unwrap_or_default());
+        }
+    }
+
+    /// Makes checked changes visible where there is no log.
+    fn apply<'a>(&mut self, drafts: impl Iterator<Item = (&'a str, Draft)>) {
+        self.stamp += 1;
+        let look = self.epochs.look();
+        for (collection, (key, change)) in drafts {
+            let id = self.memtable.intern(collection);
+            let entry = Entry { sequence: self.stamp, change };
+            self.memtable.show(id, key, entry, look.now(), &look);
+        }
+        if self.memtable.overwritten_bytes() > self.memtable_bytes_max {
+            self.memtable.forget_overwritten();
+            self.past.raise_floor(look.now());
+        }
+    }
+
+    /// The oldest frozen layer is in a table, or had nothing in it. `before` are the files without it.
+    pub(super) fn flushed(&mut self, layer: &Arc<Frozen>, before: Rc<View>) {
+        let look = self.epochs.look();
+        self.past.keep(layer, before, &look);
+        self.past.release(&look, self.memtable_bytes_max);
         self.flushed = layer.last();
         self.flushes += u64::from(!is_planted(Bug::FlushNotTold));
         self.memtable.flushed();
@@ -219,15 +264,24 @@ impl State {
         queued.or(self.in_flight.as_ref()).map_or_else(Ticket::resolved, Ticket::new)
     }
 
-    /// The next group for the log.
-    pub(super) fn take(&mut self) -> Option<Group> {
-        let group = self.queue.pop_front()?;
+    /// The next group for the log: marks, or what is queued if there is room for that.
+    pub(super) fn take(&mut self, has_room: bool) -> Option<Group> {
+        let urgent = self.urgent.take();
+        let group = match urgent {
+            Some(group) => group,
+            None if has_room => self.queue.pop_front()?,
+            None => return None,
+        };
         self.in_flight = Some(Rc::clone(&group.outcome));
         Some(group)
     }
 
     pub(super) fn has_queued(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.has_urgent()
+    }
+
+    pub(super) fn has_urgent(&self) -> bool {
+        self.urgent.is_some()
     }
 
     /// Makes a group visible whose first record has this sequence. Its outcome is to be settled after the borrow ends: that
@@ -238,12 +292,16 @@ impl State {
         sequence: Sequence,
         mut large: impl FnMut(BlobRef, Value),
     ) -> Rc<Outcome> {
-        let memtable = &mut self.memtable;
-        group.settle(sequence, |table, key, entry, stamp, value| {
+        self.note_parts(&group, sequence);
+        let (memtable, look) = (&mut self.memtable, self.epochs.look());
+        group.settle(sequence, |table, key, entry, stamp, value, part| {
             if let (Change::Blob(_, blob), Some(value)) = (&entry.change, value) {
                 large(*blob, value);
             }
-            memtable.settle(table, key, entry, stamp);
+            match part {
+                None => memtable.settle(table, key, entry, stamp, &look),
+                Some(id) => memtable.place_proposed(table, &key, entry.change, id),
+            }
         });
         self.staged_bytes -= group.bytes + group.blob_bytes;
         self.stats.groups += 1;
@@ -256,12 +314,59 @@ impl State {
         outcome
     }
 
-    /// Forgets the group in flight and everything behind it, which may rest on it. The outcomes are to be settled with the
+    /// Lets go of what no living snapshot wants, or of a part of it. Tells whether files may be free now.
+    pub(super) fn release(&mut self) -> bool {
+        let look = self.epochs.look();
+        self.memtable.sweep(&look);
+        self.past.release(&look, self.memtable_bytes_max)
+    }
+
+    /// Whether all that a snapshot sees is still here. What is read of it in the same step is whole then.
+    pub(super) fn check_kept(&self, epoch: Option<Epoch>) -> Result<(), StorageError> {
+        if epoch.is_none_or(|epoch| self.past.has(epoch)) {
+            return Ok(());
+        }
+        Err(StorageError::Outdated { shard: self.shard, max: self.memtable_bytes_max })
+    }
+
+    /// The files that go with what [`State::push`] gives.
+    pub(super) fn view_at(&self, epoch: Option<Epoch>) -> &Rc<View> {
+        epoch.and_then(|epoch| self.past.view_at(epoch)).unwrap_or(&self.view)
+    }
+
+    /// Puts what is visible of a range over files into `layers`, newest layer first: now, or at a snapshot. The rows end where
+    /// too much was hidden.
+    pub(super) fn push<'a>(
+        &'a self,
+        id: TableId,
+        range: Range<'a>,
+        epoch: Option<Epoch>,
+        layers: &mut Layers<'a>,
+    ) -> Rc<Hidden<'a>> {
+        let hidden = Rc::<Hidden<'a>>::default();
+        if self.memtable.has_provisional() {
+            let snapshot = epoch.unwrap_or(Epoch::MAX);
+            self.memtable.push_committed(id, range, (&self.epochs, snapshot), layers);
+        }
+        match epoch {
+            None => self.memtable.push_visible(id, range, layers),
+            Some(epoch) => {
+                let past = self.past.layers_at(epoch);
+                self.memtable.push_visible_at(id, range, epoch, past, &hidden, layers);
+            }
+        }
+        hidden
+    }
+
+    /// Forgets the group in flight and everything behind it, which may rest on it. Marks do not, and stay while the log can be
+    /// written. The outcomes are to be settled with the
     /// error after the borrow ends.
     pub(super) fn forget_staged(&mut self) -> Vec<Rc<Outcome>> {
         self.memtable.unstage_all();
-        self.staged_bytes = 0;
-        let queued = self.queue.drain(..).map(|group| group.outcome);
+        self.forget_parts();
+        let urgent = self.urgent.take_if(|_| self.poisoned.is_some());
+        self.staged_bytes = self.urgent.as_ref().map_or(0, |group| group.bytes);
+        let queued = self.queue.drain(..).chain(urgent).map(|group| group.outcome);
         self.in_flight.take().into_iter().chain(queued).collect()
     }
 
@@ -276,6 +381,11 @@ impl State {
 
     pub(super) fn close(&mut self) {
         self.closing = true;
+    }
+
+    /// Files of before are to be closed, too: nothing is kept for snapshots any more.
+    pub(super) fn end_past(&mut self) {
+        self.past.end();
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -293,9 +403,14 @@ impl State {
     }
 
     pub(super) fn snapshot(&self) -> Stats {
+        let flushed_sequence = self.view.version.flushed_sequence();
+        let sequences = self.memtable.totals().map(|totals| totals.sequence);
         Stats {
             entries: self.entries(),
+            sequence: sequences.max().unwrap_or(0).max(flushed_sequence),
+            flushed_sequence,
             memtable_bytes: self.memtable.bytes(),
+            snapshot_bytes: self.memtable.overwritten_bytes() + self.past.bytes(),
             staged_bytes: self.staged_bytes,
             tables: self.view.version.tables().count() as u64,
             table_bytes: self.view.version.tables().map(|table| table.meta.bytes).sum(),

@@ -20,6 +20,8 @@ pub struct Stats {
     pub entries: u64,
     /// Memory that those count for which are not in tables yet.
     pub memtable_bytes: u64,
+    /// Memory of what only scans that go on still see; that in memtables counts there, too.
+    pub snapshot_bytes: u64,
     /// Bytes that wait for the log.
     pub staged_bytes: u64,
     /// Bytes of the log.
@@ -30,6 +32,10 @@ pub struct Stats {
     pub groups: u64,
     /// Syncs of the log since the start.
     pub syncs: u64,
+    /// Number of the last write that readers see.
+    pub sequence: u64,
+    /// Number of the last write that is in tables: without a log, a crash loses those behind it.
+    pub flushed_sequence: u64,
     /// Tables.
     pub tables: u64,
     /// Bytes of them.

@@ -23,8 +23,9 @@ use super::{
     blob::{self, BlobFile, Writer},
     disk::Disk,
     header::Binding,
-    log::AppendError,
+    log::{AppendError, Coverage},
     manifest::{Addition, BlobBytes, Edit, Manifest},
+    progress::{Progress, Stage},
     shard::Inner,
     state::State,
     table::{self, Table, TableMeta},
@@ -44,6 +45,8 @@ pub(super) struct Store {
     /// Whoever holds it is the only one who changes the version.
     manifest: Mutex<Option<Manifest>>,
     history: RefCell<History>,
+    /// Whoever holds it is the only one who flushes.
+    pub(super) flushing: Mutex<()>,
     /// Files that count no more and are still open, until their last reader has gone.
     closing: RefCell<BTreeMap<DataFile, Open>>,
 }
@@ -70,6 +73,7 @@ impl Store {
         options: StoreOptions,
         manifest: Manifest,
         version: Version,
+        progress: &Progress,
     ) -> Result<(Self, View), StorageError> {
         let StoreOptions { disk, background, dir, shard, directory_id } = options;
         let this = Self {
@@ -81,18 +85,48 @@ impl Store {
             number: Cell::new(version.file_number()),
             manifest: Mutex::new(Some(manifest)),
             history: RefCell::new(History::new(version)),
+            flushing: Mutex::new(()),
             closing: RefCell::default(),
         };
         let version = Rc::clone(this.history.borrow().current());
+        let (mut opened, of) = (0, version.files().count() as u64);
+        let mut note = || {
+            opened += 1;
+            progress.note(Stage::Files { opened, of });
+        };
         for table in version.tables() {
             table.open(this.open_table(&table.meta).await?);
+            note();
         }
         let mut blobs = BTreeMap::new();
         for &number in version.blobs().keys() {
             let file = BlobFile::open(&*this.disk, &this.dir, this.binding(number)).await?;
             blobs.insert(number, Rc::new(file));
+            note();
         }
         Ok((this, View { version, blobs }))
+    }
+
+    /// Notes durably which records are in the log. At a start, before anybody reads.
+    pub(super) async fn note_coverage(
+        &self,
+        view: &mut View,
+        coverage: Coverage,
+    ) -> Result<(), StorageError> {
+        if view.version.coverage() == coverage {
+            return Ok(());
+        }
+        let mut manifest = self.manifest.lock().await;
+        let Some(manifest) = manifest.as_mut() else {
+            return Err(StorageError::Closed { shard: self.shard });
+        };
+        let edit = Edit { coverage: Some(coverage), ..Edit::default() };
+        let mut number = self.take_number();
+        let appended = manifest.append(&view.version, edit, &mut number).await;
+        let mut history = self.history.borrow_mut();
+        history.install(appended.map_err(AppendError::into_inner)?);
+        view.version = Rc::clone(history.current());
+        Ok(())
     }
 
     pub(super) fn binding(&self, number: u64) -> Binding {
@@ -113,13 +147,13 @@ impl Store {
         first..first + count
     }
 
-    /// Makes an edit durable, then installs it: the view, and in the same step what `then` does to the state. A failure that
-    /// leaves the manifest unknown poisons the shard.
+    /// Makes an edit durable, then installs it: the view, and in the same step what `then` does to the state, which is given
+    /// the view of before. A failure that leaves the manifest unknown poisons the shard.
     pub(super) async fn commit(
         &self,
         inner: &Inner,
         edit: Edit,
-        then: impl FnOnce(&mut State),
+        then: impl FnOnce(&mut State, Rc<View>),
     ) -> Result<(), StorageError> {
         self.commit_with(inner, edit, None, then).await
     }
@@ -134,7 +168,7 @@ impl Store {
             Edit { blobs: vec![BlobBytes { file: binding.number, bytes: 0 }], ..Edit::default() };
         let file = Rc::clone(writer.file());
         // In the same step: a file that nobody refers to yet is not to be taken for one that nobody needs.
-        let begin = |state: &mut State| state.blob_active = Some(binding.number);
+        let begin = |state: &mut State, _| state.blob_active = Some(binding.number);
         match self.commit_with(inner, edit, Some(file), begin).await {
             Ok(()) => Ok(writer),
             Err(error) => {
@@ -150,7 +184,7 @@ impl Store {
         inner: &Inner,
         edit: Edit,
         blob: Option<Rc<BlobFile>>,
-        then: impl FnOnce(&mut State),
+        then: impl FnOnce(&mut State, Rc<View>),
     ) -> Result<(), StorageError> {
         let mut manifest = self.manifest.lock().await;
         let Some(manifest) = manifest.as_mut() else {
@@ -221,7 +255,7 @@ impl Store {
         inner: &Inner,
         next: Version,
         blob: Option<Rc<BlobFile>>,
-        then: impl FnOnce(&mut State),
+        then: impl FnOnce(&mut State, Rc<View>),
     ) {
         let mut history = self.history.borrow_mut();
         let mut state = inner.state.borrow_mut();
@@ -247,7 +281,7 @@ impl Store {
             }
         }
         state.view = Rc::new(View { version, blobs });
-        then(&mut state);
+        then(&mut state, before);
     }
 
     /// Closes and removes the files that count no more and that nobody reads any more.
@@ -266,6 +300,7 @@ impl Store {
 
     /// Lets go of everything. Nothing may be read any more.
     pub(super) async fn close(&self, view: &View) {
+        self.sweep().await;
         if let Some(manifest) = self.manifest.lock().await.take() {
             manifest.close().await;
         }
@@ -275,6 +310,11 @@ impl Store {
         for blob in view.blobs.values() {
             blob.close().await;
         }
+    }
+
+    /// Removes a file that nobody was told of.
+    pub(super) async fn remove_unnamed(&self, file: DataFile) {
+        self.remove(&self.path(file)).await;
     }
 
     /// Removes a file that was not named, because of `error`. Where that leaves open whether it was, it stays.

@@ -17,6 +17,8 @@ mod check;
 mod cursor;
 mod filter;
 mod footer;
+#[cfg(test)]
+pub(super) mod forge;
 mod index;
 mod output;
 mod payload;

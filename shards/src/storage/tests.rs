@@ -1,5 +1,6 @@
 //! The engine as a whole: over the simulated disk, where everything may fail, and over the real one.
 
+mod batches;
 mod check;
 mod cost;
 mod crash;
@@ -7,7 +8,10 @@ mod damage;
 mod faults;
 pub(super) mod machine;
 mod planted;
+mod progress;
 mod real;
 mod sharing;
+mod snapshots;
 mod tables;
 mod tree;
+mod unlogged;

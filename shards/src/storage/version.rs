@@ -26,6 +26,7 @@ use std::{
 
 use super::{
     entry::{CollectionId, Sequence},
+    log::Coverage,
     manifest::{Addition, BlobBytes, Edit},
     table::{Table, TableMeta},
 };
@@ -40,6 +41,7 @@ pub(super) struct Version {
     collections: Rc<Collections>,
     flushed_sequence: Sequence,
     file_number: u64,
+    coverage: Coverage,
 }
 
 /// Tables that do not overlap, in the order of their keys. Never empty.
@@ -80,6 +82,7 @@ impl Default for Version {
             collections: Rc::default(),
             flushed_sequence: 0,
             file_number: 1,
+            coverage: Coverage::Whole,
         }
     }
 }
@@ -122,6 +125,11 @@ impl Version {
         self.flushed_sequence
     }
 
+    /// Which records are in the write-ahead log, beside those that are in tables.
+    pub(super) fn coverage(&self) -> Coverage {
+        self.coverage
+    }
+
     /// The next file number that has never been used, as far as the manifest knows.
     pub(super) fn file_number(&self) -> u64 {
         self.file_number
@@ -132,6 +140,7 @@ impl Version {
         let mut edit = Edit {
             flushed_sequence: Some(self.flushed_sequence),
             file_number: Some(self.file_number),
+            coverage: Some(self.coverage).filter(|coverage| *coverage != Coverage::Whole),
             ..Edit::default()
         };
         for (level, runs) in self.levels.iter().enumerate() {

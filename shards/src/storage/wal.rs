@@ -2,7 +2,7 @@
 
 mod operation;
 
-pub(super) use operation::{Operation, count_length, read_all, write_all};
+pub(super) use operation::{Mark, Operation, Said, count_length, read_all, write_all};
 
 use super::log::Format;
 
@@ -10,6 +10,7 @@ use super::log::Format;
 pub(super) const FORMAT: Format = Format {
     magic: *b"AMATLOG\0",
     version: 1,
+    version_min: 1,
     ending: "log",
     room_bytes: 1024 * 1024,
     advice: "Restore the data directory from a backup; or, if all that was logged in this file and in those with higher \

@@ -195,32 +195,44 @@ async fn the_rows_that_a_batch_looks_at_are_bounded_together() {
     .await;
 }
 
-/// Until batches span shards, the refusal says so, and where.
+/// Pairs of keys, half of which lie on two shards: both are there or none, and ranges and updates see all shards.
 #[tokio::test]
-async fn a_batch_across_shards_is_refused_and_nothing_of_it_is_applied() {
+async fn a_batch_over_all_shards_is_one_step() {
     on_two_shards(async |client| {
-        let mut refused = 0;
-        for n in 0..32 {
-            let (first, second) = (format!("first {n}"), format!("second {n}"));
-            let batch =
-                vec![set("b", &first, blob("v")), set("b", &second, blob("v")), get("b", &first)];
-            let Err(error) = client.batch(batch).await else {
-                assert_eq!(client.data("b", &second).await, "v");
-                continue;
-            };
-            refused += 1;
-            assert_eq!((error.code, error.category), (2000, 4), "{error:?}");
-            assert!(error.message.starts_with("Query 1 in batch failed: "), "{error:?}");
-            assert!(error.message.contains("across shards is not supported"), "{error:?}");
-            assert_eq!(client.get("b", &first).await, None);
-            assert_eq!(client.get("b", &second).await, None);
+        for n in 0..16 {
+            let (first, second) = (format!("first {n:02}"), format!("second {n:02}"));
+            let batch = vec![
+                set("b", &first, blob("1")),
+                get("b", &second),
+                set("b", &second, blob("2")),
+                Asked::from(everything("b")).0,
+                delete("b", "absent"),
+            ];
+            let results = client.batch(batch).await.unwrap();
+            assert_eq!(results[0], changed(1));
+            assert_eq!(data(&results[1]), None);
+            let Outcome::Multi(found) = &results[3] else { panic!("{results:?}") };
+            assert_eq!(found.values.len(), 2 * (n + 1), "a range sees what was written before it");
+            assert!(found.values.is_sorted_by_key(|row| row.key.as_ref().unwrap().data.clone()));
+            assert_eq!(results[4], changed(0));
+            let read = client.batch(vec![get("b", &first), get("b", &second)]).await.unwrap();
+            assert_eq!((data(&read[0]), data(&read[1])), (Some(&b"1"[..]), Some(&b"2"[..])));
+            let mut wrong = blob("sealed");
+            wrong.metadata.as_mut().unwrap().checksum ^= 1;
+            let refused = vec![delete("b", &first), delete("b", &second), set("b", "x", wrong)];
+            let error = client.batch(refused).await.unwrap_err();
+            assert!(error.message.starts_with("Query 2 in batch failed: "), "{error:?}");
+            assert_eq!(client.data("b", &first).await, "1");
         }
-        // Two keys meet on one of two shards half of the time; never and always have 1 in 2^32.
-        assert!((1..32).contains(&refused), "{refused} of 32 were refused");
-
-        let error = client.batch(vec![Asked::from(everything("b")).0]).await.unwrap_err();
-        assert!(error.message.starts_with("Query 0 in batch failed: "), "{error:?}");
-        assert!(error.message.contains("all 2 shards"), "{error:?}");
+        let results = client.batch(vec![
+            update("b", any(), vec![replace("9")]),
+            Asked::from(everything("b")).0,
+            set("b", "last", blob("0")),
+        ]);
+        let results = results.await.unwrap();
+        assert_eq!(results[0], changed(32));
+        let Outcome::Multi(found) = &results[1] else { panic!("{results:?}") };
+        assert!(found.values.iter().all(|row| row.value.as_ref().unwrap().data == "9"));
     })
     .await;
 }

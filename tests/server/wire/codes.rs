@@ -211,7 +211,7 @@ async fn more_queries_or_conditions_than_allowed_are_6002() {
         let queries = vec![set("c", "k", blob("v")); 1025];
         let error = client.batch(queries).await.unwrap_err();
         assert_eq!((error.code, error.category), (6002, CLIENT_ERROR), "{error:?}");
-        assert!(error.message.contains("1024") && error.message.contains("1025"), "{error:?}");
+        assert!(error.message.contains("1024"), "{error:?}");
         assert_eq!(client.get("c", "k").await, None);
 
         let deep = (0..40).fold(any(), |inner, _| not(inner));

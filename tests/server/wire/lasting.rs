@@ -45,10 +45,11 @@ async fn check(client: &Client) {
 }
 
 #[tokio::test]
-async fn values_are_there_after_a_stop_and_a_start_in_every_sync_mode() {
+async fn values_are_there_after_a_stop_and_a_start_in_every_sync_mode_and_without_a_log() {
     for kind in durable_kinds() {
-        for mode in ["always", "interval", "none"] {
-            let mut site = Site::new(kind, &format!("wal = {{ sync_mode = \"{mode}\" }}"));
+        let modes = ["always", "interval", "none"].map(|mode| format!("sync_mode = \"{mode}\""));
+        for wal in modes.into_iter().chain(["enabled = false".to_owned()]) {
+            let mut site = Site::new(kind, &format!("wal = {{ {wal} }}"));
             bounded(async {
                 write(&site.client().await).await;
                 for _ in 0..2 {

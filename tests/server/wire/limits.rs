@@ -1,7 +1,7 @@
 //! Bounds of calls, and what is no call of this server: each refused with a clear status, and the
 //! connection lives on.
 
-use amaters_proto::aql::{QueryResponse, query_response::Response};
+use amaters_proto::aql::{BatchResponse, QueryResponse, batch_response, query_response::Response};
 use bytes::Bytes;
 use http::StatusCode;
 use prost::Message as _;
@@ -138,6 +138,24 @@ async fn a_message_above_message_bytes_max_is_refused_however_it_comes() {
         })
         .await;
     }
+}
+
+/// Each of these queries is two bytes on the wire and some two hundred in memory.
+#[tokio::test]
+async fn millions_of_empty_queries_are_refused_before_they_are_unpacked() {
+    on_every_kind(async |client| {
+        let connection = Connection::open(client.address).await;
+        let body = framed(0, &[0x0a, 0x00].repeat(2_000_000));
+        let answer = connection.call(EXECUTE_BATCH, &[], body).await;
+        let Some(batch_response::Response::Error(error)) =
+            BatchResponse::decode(answer.message().1).unwrap().response
+        else {
+            panic!("not refused");
+        };
+        assert_eq!(error.code, 6002, "{error:?}");
+        client.set("l", "k", "v").await;
+    })
+    .await;
 }
 
 /// The longest value that a message of so many bytes sets.

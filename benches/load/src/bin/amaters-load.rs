@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration}
 use amaters_load::{
     connections,
     drive::{Arrival, Load},
+    endure::{Plan, endure},
     process,
     script::{KeySet, Mix},
     soak,
@@ -59,6 +60,50 @@ enum Command {
         #[arg(long, default_value_t = 30.0)]
         minutes: f64,
     },
+    /// Starts a server with little memory, gives it far more data, kills it, and looks whether all
+    /// is there. On two CPUs: `--core 0 --server-core 1`.
+    Endure(Endure),
+}
+
+#[derive(Args)]
+struct Endure {
+    /// The server.
+    program: PathBuf,
+    /// A folder on the disk that is meant.
+    folder: PathBuf,
+    /// Values of 64 KiB, in GiB.
+    #[arg(long, default_value_t = 20.0)]
+    gib: f64,
+    /// Values of 100 bytes, in millions.
+    #[arg(long, default_value_t = 50.0)]
+    millions: f64,
+    /// Memory that the server's configuration adds up to.
+    #[arg(long, default_value_t = 256)]
+    memory_mib: u64,
+    /// Longest time to load each of the two.
+    #[arg(long, default_value_t = 3600.0)]
+    load_seconds: f64,
+    /// Longest time to wait for compaction.
+    #[arg(long, default_value_t = 600.0)]
+    rest_seconds: f64,
+    /// Measured time of gets, alone and beside sets.
+    #[arg(long, default_value_t = 60.0)]
+    seconds: f64,
+    /// Gets a second.
+    #[arg(long, default_value_t = 2000.0)]
+    gets: f64,
+    /// Sets a second.
+    #[arg(long, default_value_t = 20_000.0)]
+    sets: f64,
+    /// Keys that are looked at after the crash.
+    #[arg(long, default_value_t = 20_000)]
+    sample: u32,
+    /// Core of the server.
+    #[arg(long)]
+    server_core: Option<usize>,
+    /// A try: a hundredth of the data, and less time.
+    #[arg(long)]
+    short: bool,
 }
 
 #[derive(Args)]
@@ -117,6 +162,7 @@ fn main() -> ExitCode {
                 println!("resident bytes, early and late: {:?}", soaked.resident_bytes);
             })
         }
+        Command::Endure(given) => given.run(),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,6 +170,34 @@ fn main() -> ExitCode {
             eprintln!("amaters-load: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Endure {
+    fn plan(&self) -> Plan {
+        let seconds = |seconds: f64, short: f64| {
+            Duration::from_secs_f64(if self.short { seconds.min(short) } else { seconds })
+        };
+        let scale = if self.short { 0.01 } else { 1.0 };
+        Plan {
+            gib: self.gib * scale,
+            millions: self.millions * scale,
+            memory_mib: self.memory_mib,
+            load_max: seconds(self.load_seconds, 60.0),
+            rest_max: seconds(self.rest_seconds, 30.0),
+            settle: seconds(10.0, 2.0),
+            measured: seconds(self.seconds, 5.0),
+            gets_per_second: self.gets,
+            sets_per_second: self.sets,
+            sample: self.sample,
+            server_core: self.server_core,
+        }
+    }
+
+    fn run(&self) -> io::Result<()> {
+        let say = |line: &str| println!("{line}");
+        println!("{}", endure(&self.program, &self.folder, &self.plan(), &say)?);
+        Ok(())
     }
 }
 

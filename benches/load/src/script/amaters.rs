@@ -59,14 +59,10 @@ impl Script for Amaters {
         if let Some(whole) = body.whole {
             self.check_whole(index, whole)?;
         }
-        let mut fields = Fields(grpc_message(body)?);
-        if fields.enter(1).is_none() {
-            return Err(in_band(body));
-        }
         if index >= self.keys.keys_count {
-            fields.enter(3).ok_or("a set without success")?;
-            return Ok(self.keys.value_bytes);
+            return check_set(body).map(|()| self.keys.value_bytes);
         }
+        let mut fields = result_of(body)?;
         let found = fields.enter(1).and_then(|_| fields.enter(1)).and_then(|_| fields.enter(1));
         match found {
             Some(length) if length == self.keys.value_bytes => Ok(length),
@@ -76,15 +72,34 @@ impl Script for Amaters {
     }
 }
 
+/// The fields of a result.
+fn result_of<'a>(body: &Body<'a>) -> Result<Fields<'a>, String> {
+    let mut fields = Fields(grpc_message(body)?);
+    fields.enter(1).ok_or_else(|| in_band(body))?;
+    Ok(fields)
+}
+
+/// Whether this says that a set went well.
+pub(crate) fn check_set(body: &Body<'_>) -> Result<(), String> {
+    result_of(body)?.enter(3).map(|_| ()).ok_or_else(|| "a set without success".into())
+}
+
+/// An answer that is no result, in words.
 fn in_band(body: &Body<'_>) -> String {
+    match in_band_code(body) {
+        Some(code) => format!("in-band error {code}"),
+        None => "an answer that is neither result nor error".into(),
+    }
+}
+
+/// The code of an in-band error.
+pub(crate) fn in_band_code(body: &Body<'_>) -> Option<usize> {
     // Errors are short; of a longer one the head has the code.
-    let mut fields = Fields(&body.head[5..]);
-    match fields.enter(2).and(fields.0.split_first()) {
-        Some((8, rest)) => match Fields(rest).varint() {
-            Some(code) => format!("in-band error {code}"),
-            None => "an in-band error".into(),
-        },
-        _ => "an answer that is neither result nor error".into(),
+    let mut fields = Fields(body.head.get(5..)?);
+    fields.enter(2)?;
+    match fields.0.split_first() {
+        Some((8, rest)) => Fields(rest).varint(),
+        _ => None,
     }
 }
 
@@ -94,6 +109,13 @@ fn query_of(keys: KeySet, index: u32) -> query::Query {
     }
     let index = index - keys.keys_count;
     set(COLLECTION, keys.key(index), keys.value(index))
+}
+
+/// A query as it goes into the body of a request.
+pub(crate) fn framed(query: query::Query) -> Bytes {
+    let mut out = Vec::new();
+    put_grpc(&mut out, &request(query));
+    out.into()
 }
 
 /// A get.

@@ -39,7 +39,7 @@ impl BlobFile {
         let file = opened.map_err(|error| StorageError::io("cannot open", &path, error))?;
         let this = Self { binding, path, file };
         let block = this.read_at(0, BLOCK_BYTES).await?;
-        match header::read(&block, MAGIC, VERSION, binding) {
+        match header::read(&block, MAGIC, VERSION..=VERSION, binding) {
             Ok(_) => Ok(this),
             Err(HeaderFault::Damaged) => {
                 Err(this.corrupt(0, "its header block is not what was written"))

@@ -118,8 +118,20 @@ fn checksum(binding: Binding, position: u64, bytes: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// Makes the checksum of the head at the start of `bytes` right again, if its lengths can be true; says how long it is.
+#[cfg(test)]
+pub(super) fn repair(bytes: &mut [u8], binding: Binding, position: u64) -> Option<usize> {
+    let length = Head::length_of(bytes);
+    let head = bytes.get_mut(..length).filter(|head| head.len() >= FIXED_BYTES)?;
+    let checksum = checksum(binding, position, &head[4..]);
+    head[..4].copy_from_slice(&checksum.to_le_bytes());
+    Some(length)
+}
+
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     const BINDING: Binding = Binding { directory_id: 7, shard: 1, number: 3 };
@@ -154,6 +166,25 @@ mod tests {
             bytes[at] ^= 0x10;
         }
         assert_eq!(Head::read(BINDING, 4096, &[0; 100]), None);
+    }
+
+    #[test]
+    fn fuzz_heads() {
+        let head = |collection, key| Head { collection, key, sequence: 1, bytes: 2, hash: 3 };
+        let seeds = [head("coll", b"key"), head("", b""), head("é", &[9; 300])];
+        let seeds = seeds.iter().map(|head| written(head, 4096)).collect();
+        let campaign = Campaign::new("blob heads", seeds).repair(|bytes| {
+            let _ = repair(bytes, BINDING, 4096);
+        });
+        campaign.run(|bytes| {
+            let head = Head::read(BINDING, 4096, bytes).ok_or("no head")?;
+            assert_eq!(
+                written(&head, 4096),
+                bytes[..head.length()],
+                "there is one way to write it"
+            );
+            Ok(head.length() as u64)
+        });
     }
 
     #[test]

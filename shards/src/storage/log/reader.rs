@@ -5,7 +5,7 @@ use std::{path::PathBuf, rc::Rc};
 use super::{
     Format, LogOptions,
     record::{ALIGNMENT, HEAD_BYTES, Head, table_bytes},
-    segment::{self, HEADER_BYTES, HeaderFault},
+    segment::{self, HEADER_BYTES, Header, HeaderFault},
 };
 use crate::storage::{
     StorageError,
@@ -49,8 +49,8 @@ impl Reader {
         Ok(Self { path, size, format, binding, file, window: Vec::new(), window_start: 0 })
     }
 
-    /// The sequence of the first record.
-    pub(super) async fn header(&mut self) -> Result<Result<u64, HeaderFault>, StorageError> {
+    /// What the header block says.
+    pub(super) async fn header(&mut self) -> Result<Result<Header, HeaderFault>, StorageError> {
         if self.size < HEADER_BYTES {
             return Ok(Err(HeaderFault::Damaged));
         }

@@ -147,8 +147,21 @@ impl Kind {
     }
 }
 
+/// Makes the checksums of a record right again, if its head can be true; says how long it is.
+#[cfg(test)]
+pub(super) fn repair(bytes: &mut [u8], binding: Binding, position: u64) -> Option<u64> {
+    let head = Head::plausible(bytes.first_chunk()?, position, bytes.len() as u64)?;
+    let record = &mut bytes[..head.record_bytes() as usize];
+    let start = HEAD_BYTES + table_bytes(head.payload_bytes);
+    let payload = record[start..start + head.payload_bytes].to_vec();
+    head.write(binding, position, record, |place| place.copy_from_slice(&payload));
+    Some(head.record_bytes())
+}
+
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     const BINDING: Binding = Binding { directory_id: 1, shard: 2, number: 3 };
@@ -211,6 +224,18 @@ mod tests {
         assert_eq!(read(&bytes, BINDING, 8192), None);
         bytes[HEAD_BYTES..first].rotate_left(4);
         assert_eq!(read(&bytes, BINDING, 8192), None);
+    }
+
+    #[test]
+    fn fuzz_records() {
+        let seeds = [0, 1, 40, 16_390].map(|length| written(&vec![7; length]));
+        let campaign = Campaign::new("records", seeds.to_vec()).repair(|bytes| {
+            let _ = repair(bytes, BINDING, 8192);
+        });
+        campaign.run(|bytes| match read(bytes, BINDING, 8192) {
+            Some(payload) => Ok(payload.len() as u64),
+            None => Err("no record".to_owned()),
+        });
     }
 
     #[test]

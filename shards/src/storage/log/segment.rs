@@ -3,8 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::Format;
+#[cfg(test)]
+use super::record;
 use crate::storage::header::{self, Binding, number_u64};
 pub(super) use crate::storage::header::{HEADER_BYTES, HeaderFault};
+
+/// What a header block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Of the format.
+    pub(super) version: u32,
+    /// Of the first record.
+    pub(super) sequence: u64,
+}
 
 /// Fills the header block, one block long.
 pub(super) fn write_header(
@@ -18,14 +29,14 @@ pub(super) fn write_header(
     });
 }
 
-/// The sequence of the first record, as the header block says that should belong to `binding`.
+/// What the header block says that should belong to `binding`.
 pub(super) fn read_header(
     block: &[u8],
     format: &Format,
     binding: Binding,
-) -> Result<u64, HeaderFault> {
-    let body = header::read(block, format.magic, format.version, binding)?;
-    Ok(number_u64(body, 0))
+) -> Result<Header, HeaderFault> {
+    let body = header::read(block, format.magic, format.version_min..=format.version, binding)?;
+    Ok(Header { version: header::version(block), sequence: number_u64(body, 0) })
 }
 
 /// The file of a segment.
@@ -40,6 +51,18 @@ pub(super) fn number(format: &Format, name: &str) -> Option<u64> {
     all_digits.then(|| digits.parse().ok())?
 }
 
+/// Makes the checksums of a segment right again: of its header block and of its records, one behind the other.
+#[cfg(test)]
+pub(super) fn repair(bytes: &mut [u8], binding: Binding) {
+    let Some((block, mut rest)) = bytes.split_at_mut_checked(HEADER_BYTES as usize) else { return };
+    header::repair(block);
+    let mut position = HEADER_BYTES;
+    while let Some(length) = record::repair(rest, binding, position) {
+        rest = &mut rest[length as usize..];
+        position += length;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,7 +74,8 @@ mod tests {
     fn a_header_comes_back_and_is_of_one_kind_of_log() {
         let mut block = vec![0xaa; BLOCK_BYTES];
         write_header(&mut block, &FORMAT, BINDING, 42);
-        assert_eq!(read_header(&block, &FORMAT, BINDING), Ok(42));
+        let header = Header { version: FORMAT.version, sequence: 42 };
+        assert_eq!(read_header(&block, &FORMAT, BINDING), Ok(header));
         let other = Format { magic: *b"AMATTEST", ..FORMAT };
         assert_eq!(read_header(&block, &other, BINDING), Err(HeaderFault::Damaged));
         block[39] ^= 1;

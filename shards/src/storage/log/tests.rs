@@ -1,8 +1,10 @@
 //! A log that is written, cut at the front, torn and damaged, without anything around it.
 
+mod fuzz;
+
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
 
-use super::{AppendError, Found, Log, LogOptions, Replay, numbers, read, record_bytes};
+use super::{AppendError, Coverage, Found, Log, LogOptions, Replay, numbers, read, record_bytes};
 use crate::storage::{
     StorageError,
     disk::{
@@ -32,12 +34,17 @@ struct Heard {
     records: BTreeMap<u64, Vec<u8>>,
     asked: Vec<Vec<u8>>,
     missing: Option<Vec<u8>>,
+    progress: Vec<(u64, u64, u64)>,
 }
 
 impl Replay for Heard {
     fn apply(&mut self, sequence: u64, payload: &[u8]) -> Result<(), String> {
         assert!(self.records.insert(sequence, payload.to_vec()).is_none());
         Ok(())
+    }
+
+    fn note_progress(&mut self, bytes: u64, of: u64, records: u64) {
+        self.progress.push((bytes, of, records));
     }
 
     async fn is_whole(&mut self, payload: &[u8]) -> Result<bool, StorageError> {
@@ -49,7 +56,19 @@ impl Replay for Heard {
 fn read_from(disk: &SimDisk, from: u64, heard: &mut Heard) -> Result<Found, StorageError> {
     let options = options(disk);
     let numbers = finish(numbers(&options))?;
-    finish(read(&options, &numbers, from, heard))
+    finish(read(&options, &numbers, from, Coverage::Whole, heard))
+}
+
+/// Of a log that ended before `end`: a log that goes on, and what was read.
+fn open_ended(
+    disk: &SimDisk,
+    from: u64,
+    end: u64,
+) -> Result<(Log, BTreeMap<u64, Vec<u8>>), StorageError> {
+    let (options, mut heard) = (options(disk), Heard::default());
+    let numbers = finish(numbers(&options))?;
+    let found = finish(read(&options, &numbers, from, Coverage::Before(end), &mut heard))?;
+    Ok((finish(found.resume(options))?, heard.records))
 }
 
 fn open(disk: &SimDisk, from: u64) -> Result<(Log, BTreeMap<u64, Vec<u8>>), StorageError> {
@@ -410,5 +429,104 @@ fn what_is_written_after_a_segment_could_not_be_begun_is_found_again() {
         disk.reboot(Crash::Process);
         let (_, found) = open(&disk, 1).unwrap();
         assert!(found.len() > taken, "call {call}: {} of {}", found.len(), taken + 1);
+    }
+}
+
+#[test]
+fn a_log_that_has_ended_reaches_its_end_or_is_not_needed_at_all() {
+    let last = super::segment::path(&FORMAT, DIR.as_ref(), 4);
+    for from in 1..=8 {
+        // Records 1 to 5 were logged.
+        let (disk, log) = written(1);
+        drop(log);
+        let (log, found) = open_ended(&disk, from, 6).unwrap();
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), (from..6).collect::<Vec<_>>());
+        assert_eq!(log.sequence(), from.max(6));
+        let fresh = u64::from(from >= 6);
+        assert_eq!(disk.files().len() as u64, 4 - (from - 1).min(3 + fresh) + fresh);
+
+        let torn = written(1).0;
+        torn.rot(&last, 4096 + 3100, 1);
+        let damaged = written(1).0;
+        damaged.rot(&last, 100, 1);
+        let empty = SimDisk::new(1);
+        for disk in [torn, damaged, empty] {
+            match open_ended(&disk, from, 6).map(|(log, _)| log.sequence()) {
+                Ok(sequence) => assert_eq!((from >= 6, sequence), (true, from)),
+                Err(error) => {
+                    assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
+                    assert!(from < 6, "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_operator_can_accept_that_the_end_of_a_log_is_lost() {
+    let (disk, _) = written(1);
+    let path = |number| super::segment::path(&FORMAT, DIR.as_ref(), number);
+    finish(disk.remove(&path(4))).unwrap();
+    assert!(matches!(open_ended(&disk, 2, 6), Err(StorageError::Corrupt { .. })));
+    // As the advice says: this file is emptied.
+    drop(finish(disk.open(&path(3), crate::storage::disk::Opening::Fresh)).unwrap());
+    let (log, found) = open_ended(&disk, 2, 6).unwrap();
+    assert_eq!((found.into_keys().collect::<Vec<_>>(), log.sequence()), (vec![2], 3));
+}
+
+#[test]
+fn a_retired_log_is_durable_and_goes_to_the_last_segment() {
+    let (disk, mut log) = written(1);
+    append(&mut log, &[b"not synced".to_vec()]).unwrap();
+    drop(log);
+    let found = read_from(&disk, 3, &mut Heard::default()).unwrap();
+    let mut retired = finish(found.retire(options(&disk))).unwrap();
+    assert_eq!((retired.end(), retired.segments(), disk.files().len()), (7, 4, 4));
+    disk.reboot(Crash::Power);
+    let (log, found) = open_ended(&disk.copy(), 3, 7).unwrap();
+    assert_eq!((found.len(), log.sequence()), (4, 7));
+
+    assert!(retired.can_drop_before(4) && !retired.can_drop_before(1));
+    for (sequence, left) in [(3, 2), (6, 1), (7, 0)] {
+        finish(retired.drop_before(sequence)).unwrap();
+        assert_eq!((retired.segments(), disk.files().len()), (left, left as usize), "{sequence}");
+    }
+    assert!(!retired.can_drop_before(u64::MAX));
+    assert_eq!(retired.bytes(), 0);
+}
+
+#[test]
+fn a_crash_at_any_call_while_a_log_is_retired_leaves_all_of_it() {
+    for (call, seed) in (0..12).flat_map(|call| (0..6).map(move |seed| (call, seed))) {
+        let (disk, mut log) = written(seed);
+        append(&mut log, &[vec![6; 100]]).unwrap();
+        drop(log);
+        disk.reboot(Crash::Process);
+        disk.crash_after(call);
+        let retired = read_from(&disk, 2, &mut Heard::default())
+            .and_then(|found| finish(found.retire(options(&disk))));
+        let is_retired = retired.is_ok();
+        disk.reboot(Crash::Power);
+        let (_, found) = open(&disk, 2).unwrap();
+        assert!(found.len() == 5 || !is_retired && found.len() == 4, "call {call}");
+    }
+}
+
+#[test]
+fn the_progress_of_reading_ascends_to_all_that_is_there() {
+    let (disk, _) = written(1);
+    let sizes: Vec<u64> = disk.files().iter().map(|(_, bytes)| *bytes).collect();
+    for from in 1..=6 {
+        let mut heard = Heard::default();
+        read_from(&disk, from, &mut heard).unwrap();
+        let needed = sizes[(from as usize - 1).min(3)..].iter().sum();
+        assert!(heard.progress.iter().all(|(bytes, of, _)| bytes <= of && *of == needed));
+        assert!(
+            heard.progress.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].2 <= pair[1].2)
+        );
+        assert_eq!(heard.progress.last().unwrap().2, 6 - from);
+        // The last segment is looked through once before it is read; behind its records there is room.
+        let (bytes, of, _) = *heard.progress.last().unwrap();
+        assert!(of - bytes <= sizes[3] / 2, "{bytes} of {of}");
     }
 }

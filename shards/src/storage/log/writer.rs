@@ -9,12 +9,13 @@
 //! `append` first makes room, then writes: if there is no room, nothing of the group is in the file. After any other
 //! failure the state of the file is unknown and the log must not be used again.
 
-use std::{collections::VecDeque, path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc};
 
 use super::{
     LogOptions,
     reader::Reader,
     record::{Head, Kind, record_bytes},
+    sealed::{Sealed, SealedSegments},
     segment::{self, HEADER_BYTES},
 };
 use crate::storage::{
@@ -32,20 +33,11 @@ pub(in crate::storage) struct Log {
     segment: Segment,
     /// Of the next record.
     sequence: u64,
-    /// Segments before the current one, oldest first.
-    sealed: VecDeque<Sealed>,
+    /// Segments before the current one.
+    sealed: SealedSegments,
     /// The current segment takes no more records: the header of the next one may be on the disk, and says where this one
     /// ends.
     is_full: bool,
-}
-
-/// A segment that is not written to any more.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sealed {
-    pub(super) number: u64,
-    /// Of its first record.
-    pub(super) sequence: u64,
-    pub(super) bytes: u64,
 }
 
 struct Segment {
@@ -76,11 +68,11 @@ impl Log {
         number: u64,
         sequence: u64,
     ) -> Result<Self, StorageError> {
-        Self::begin_behind(VecDeque::new(), options, number, sequence).await
+        Self::begin_behind(SealedSegments::default(), options, number, sequence).await
     }
 
     pub(super) async fn begin_behind(
-        sealed: VecDeque<Sealed>,
+        sealed: SealedSegments,
         options: LogOptions,
         number: u64,
         sequence: u64,
@@ -92,7 +84,7 @@ impl Log {
     /// Goes on behind `tail` of a segment that holds only zeros there, and whose first record is `first`; the next one
     /// is `sequence`.
     pub(super) async fn go_on(
-        sealed: VecDeque<Sealed>,
+        sealed: SealedSegments,
         options: LogOptions,
         reader: Reader,
         (first, tail): (u64, u64),
@@ -139,30 +131,12 @@ impl Log {
         &mut self,
         sequence: u64,
     ) -> Result<(), StorageError> {
-        let LogOptions { format, disk, dir, .. } = &self.options;
-        let mut dropped = false;
-        while let Some(oldest) = self.sealed.front() {
-            let next = self.sealed.get(1).map_or(self.segment.sequence, |next| next.sequence);
-            if next > sequence {
-                break;
-            }
-            let path = segment::path(format, dir, oldest.number);
-            let removed = disk.remove(&path).await;
-            removed.map_err(|error| StorageError::io("cannot remove", &path, error))?;
-            self.sealed.pop_front();
-            dropped = true;
-        }
-        if dropped {
-            let synced = disk.sync_dir(dir).await;
-            synced.map_err(|error| StorageError::io("cannot sync the folder", dir, error))?;
-        }
-        Ok(())
+        self.sealed.drop_before(&self.options, sequence, self.segment.sequence).await
     }
 
     /// Whether [`Log::drop_before`] would find something.
     pub(in crate::storage) fn can_drop_before(&self, sequence: u64) -> bool {
-        let next = self.sealed.get(1).map_or(self.segment.sequence, |next| next.sequence);
-        !self.sealed.is_empty() && next <= sequence
+        self.sealed.can_drop_before(sequence, self.segment.sequence)
     }
 
     async fn reserve(&mut self, bytes: u64) -> Result<(), AppendError> {
@@ -231,11 +205,11 @@ impl Log {
     }
 
     pub(in crate::storage) fn bytes(&self) -> u64 {
-        self.sealed.iter().map(|sealed| sealed.bytes).sum::<u64>() + self.segment.tail
+        self.sealed.bytes() + self.segment.tail
     }
 
     pub(in crate::storage) fn segments(&self) -> u64 {
-        self.sealed.len() as u64 + 1
+        self.sealed.count() + 1
     }
 
     /// Of the next record.
@@ -265,7 +239,7 @@ impl Log {
         let number = self.segment.binding.number + 1;
         let next = Segment::create(&self.options, number, self.sequence).await;
         let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
-        self.sealed.push_back(Sealed {
+        self.sealed.push(Sealed {
             number: last.binding.number,
             sequence: last.sequence,
             bytes: last.tail,
@@ -423,6 +397,12 @@ impl AppendError {
         match error {
             error @ StorageError::NoSpace { .. } => Self::NoSpace(error),
             error => Self::Fatal(error),
+        }
+    }
+
+    pub(in crate::storage) fn into_inner(self) -> StorageError {
+        match self {
+            Self::NoSpace(error) | Self::Fatal(error) => error,
         }
     }
 }

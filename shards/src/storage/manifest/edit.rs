@@ -9,6 +9,7 @@ use crate::{
     limits::COLLECTION_BYTES_MAX,
     storage::{
         entry::{CollectionId, Sequence},
+        log::Coverage,
         table::TableMeta,
         varint,
     },
@@ -35,6 +36,8 @@ pub(in crate::storage) struct Edit {
     pub(in crate::storage) flushed_sequence: Option<Sequence>,
     /// The next file number that has never been used.
     pub(in crate::storage) file_number: Option<u64>,
+    /// Which records are in the write-ahead log, beside those that are in tables.
+    pub(in crate::storage) coverage: Option<Coverage>,
 }
 
 /// A table and its place.
@@ -62,6 +65,7 @@ const GARBAGE: u8 = 5;
 const COLLECTION: u8 = 6;
 const FLUSHED: u8 = 7;
 const FILE_NUMBER: u8 = 8;
+const COVERAGE: u8 = 9;
 
 const _: () = assert!(COLLECTION_BYTES_MAX <= u8::MAX as usize, "its length is one byte");
 
@@ -95,6 +99,11 @@ impl Edit {
         };
         self.flushed_sequence.into_iter().for_each(|sequence| number(FLUSHED, sequence));
         self.file_number.into_iter().for_each(|next| number(FILE_NUMBER, next));
+        let end = self.coverage.map(|coverage| match coverage {
+            Coverage::Whole => 0,
+            Coverage::Before(end) => end,
+        });
+        end.into_iter().for_each(|end| number(COVERAGE, end));
         out
     }
 
@@ -103,7 +112,7 @@ impl Edit {
         let mut edit = Self::default();
         let mut last = TABLE;
         while let Some((&tag, rest)) = bytes.split_first() {
-            if tag < last || (tag == last && matches!(tag, FLUSHED | FILE_NUMBER)) {
+            if tag < last || (tag == last && matches!(tag, FLUSHED..=COVERAGE)) {
                 return None;
             }
             last = tag;
@@ -136,6 +145,10 @@ impl Edit {
             }
             FLUSHED => read_number(bytes, |number| self.flushed_sequence = Some(number)),
             FILE_NUMBER => read_number(bytes, |number| self.file_number = Some(number)),
+            COVERAGE => read_number(bytes, |end| {
+                self.coverage =
+                    Some(if end == 0 { Coverage::Whole } else { Coverage::Before(end) });
+            }),
             _ => None,
         }
     }
@@ -156,11 +169,12 @@ fn read_blob_bytes<'a>(bytes: &'a [u8], to: &mut Vec<BlobBytes>) -> Option<&'a [
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::storage::table::BlobUse;
+    use crate::storage::{table::BlobUse, version::Version};
 
     fn edit() -> Edit {
         let meta = TableMeta {
@@ -190,12 +204,14 @@ mod tests {
             collections: vec![(id(1), Rc::from("")), (id(7), Rc::from("é".repeat(127)))],
             flushed_sequence: Some(200),
             file_number: Some(12),
+            coverage: Some(Coverage::Before(201)),
         }
     }
 
     #[test]
     fn an_edit_comes_back_as_it_was() {
-        for edit in [edit(), Edit::default(), Edit { file_number: None, ..edit() }] {
+        let other = Edit { file_number: None, coverage: Some(Coverage::Whole), ..edit() };
+        for edit in [edit(), Edit::default(), other] {
             assert_eq!(Edit::decode(&edit.encode()), Some(edit));
         }
         assert!(Edit::default().encode().is_empty());
@@ -213,20 +229,47 @@ mod tests {
                 shorter += 1;
             }
         }
-        assert_eq!(shorter, 2 + 2 + 2 + 1 + 1 + 2 + 1 + 1);
+        assert_eq!(shorter, 2 + 2 + 2 + 1 + 1 + 2 + 1 + 1 + 1);
     }
 
     #[test]
     fn there_is_one_way_to_write_an_edit() {
         let swapped = [FILE_NUMBER, 5, FLUSHED, 4];
         let twice = [FLUSHED, 4, FLUSHED, 4];
-        let unknown = [9, 1];
+        let unknown = [10, 1];
         for bytes in [&swapped[..], &twice, &unknown, &[0], &[COLLECTION, 0, 0]] {
             assert_eq!(Edit::decode(bytes), None, "{bytes:?}");
         }
         let mut deep = edit();
         deep.tables_added[1].level = 32;
         assert_eq!(Edit::decode(&deep.encode()), None);
+    }
+
+    /// An edit is taken or refused; what it makes of the versions before it is a version that can be written.
+    #[test]
+    fn fuzz_edits() {
+        let first = Edit { tables_removed: vec![], blobs_removed: vec![], ..edit() };
+        let first = Edit { garbage: vec![], file_number: Some(u64::MAX), ..first };
+        let mut first = Edit { flushed_sequence: Some(300), ..first };
+        first.tables_added[1].run = 8;
+        let version = Version::default().apply(&first).unwrap();
+        let second = Edit { tables_removed: vec![9], blobs_removed: vec![3], ..Edit::default() };
+        let third = Edit { flushed_sequence: Some(400), ..Edit::default() };
+        let seeds = [&first, &second, &third].map(Edit::encode);
+        let mut fitting = 0;
+        Campaign::new("edits", seeds.to_vec()).run(|bytes| {
+            let edit = Edit::decode(bytes).ok_or("no edit")?;
+            assert_eq!(edit.encode(), bytes, "there is one way to write an edit");
+            for version in [&version, &Version::default()] {
+                let Ok(next) = version.apply(&edit) else { continue };
+                let snapshot = next.snapshot();
+                let again = Version::default().apply(&snapshot).expect("it fits an empty version");
+                assert_eq!(again.snapshot(), snapshot);
+                fitting += 1;
+            }
+            Ok(edit.tables_added.len() as u64)
+        });
+        assert!(fitting > 100, "{fitting} edits fitted");
     }
 
     proptest! {

@@ -4,13 +4,13 @@
 //!  newest ─► has it a first record? ─ no ─► its making was cut short: the one before it
 //!              │ yes
 //!              ▼
-//!            edits ─► version ─► ends with a mark: go on in it     torn tail, no mark: take its place
+//!            edits ─► version ─► ends with a mark: go on in it     torn tail, no mark, older format: take its place
 //! ```
 
 use super::{Edit, Manifest, writer};
 use crate::storage::{
     StorageError,
-    log::{self, Found, LogOptions, Replay},
+    log::{self, Coverage, Found, LogOptions, Replay},
     version::Version,
 };
 
@@ -25,7 +25,7 @@ pub(in crate::storage) async fn open(options: LogOptions) -> Result<Opened, Stor
     let Read { version, found, unfinished, others } = read_all(&options).await?;
     writer::remove(&options, &unfinished).await?;
     let manifest = match found {
-        Some((number, found)) if found.is_clean() && found.is_vouched() => {
+        Some((number, found)) if found.is_clean() && found.is_vouched() && found.is_current() => {
             // This removes the older ones too.
             let log = found.resume(options.clone()).await?;
             Manifest::new(options, log, number, version.snapshot().encode().len())
@@ -71,7 +71,7 @@ async fn read_all(options: &LogOptions) -> Result<Read, StorageError> {
     let mut unfinished = Vec::new();
     while let Some(&newest) = numbers.last() {
         let mut edits = Edits(Version::default());
-        let found = log::read(options, &numbers, 1, &mut edits).await?;
+        let found = log::read(options, &numbers, 1, Coverage::Whole, &mut edits).await?;
         if found.records > 0 {
             let mut version = edits.0;
             version.skip_file_numbers(used);

@@ -12,7 +12,8 @@ use crate::storage::{
         sim::{Crash, Dice, Fault, SimDisk},
     },
     entry::CollectionId,
-    log::{AppendError, LogOptions},
+    header,
+    log::{AppendError, Coverage, LogOptions},
     table::TableMeta,
     tests::machine::{finish, with_seeds},
     version::Version,
@@ -119,13 +120,21 @@ impl Writer {
 
     fn random_edit(&mut self, dice: &mut Dice) -> Edit {
         let key_bytes = if dice.one_in(4) { 50_000 } else { 12 };
-        let mut edit = match dice.below(4) {
+        let mut edit = match dice.below(5) {
             0 | 1 => self.flush(key_bytes),
             2 => {
                 let file = self.take_number();
                 let blobs = vec![BlobBytes { file, bytes: 1000 }];
                 let garbage = vec![BlobBytes { file, bytes: dice.below(1000) }];
                 Edit { blobs, garbage, ..Edit::default() }
+            }
+            3 => {
+                let coverage = if dice.one_in(2) {
+                    Coverage::Whole
+                } else {
+                    Coverage::Before(1 + dice.below(50))
+                };
+                Edit { coverage: Some(coverage), ..Edit::default() }
             }
             _ => {
                 let id = self.version.collections().next_id().unwrap();
@@ -463,4 +472,44 @@ fn an_edit_that_does_not_fit_is_not_written_and_stops_everything() {
     assert!(error.to_string().contains("table 5 is removed, but is not there"), "{error}");
     assert_eq!(writer.manifest.bytes(), bytes);
     assert!(writer.append(Edit::default()).is_err());
+}
+
+/// Makes the manifest one of an older format, which had the same items but the last.
+fn make_older(disk: &SimDisk, path: &std::path::Path) {
+    finish(async {
+        let file = disk.open(path, Opening::Existing).await?;
+        let written = file.read_at(0, 4096).await?;
+        let mut block = file.buffer(4096);
+        block.copy_from_slice(&written);
+        block[8..12].copy_from_slice(&1u32.to_le_bytes());
+        let checksum = crc32fast::hash(&block[..4092]);
+        block[4092..].copy_from_slice(&checksum.to_le_bytes());
+        file.write_at(0, block).await?;
+        file.sync().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_manifest_of_an_older_format_is_read_and_replaced() {
+    let disk = SimDisk::new(1);
+    let mut writer = Writer::on(&disk);
+    let edit = writer.flush(12);
+    writer.append(edit).unwrap();
+    let expected = said(&writer.version);
+    drop(writer);
+    make_older(&disk, &path(1));
+    for call in 0..20 {
+        let disk = disk.copy();
+        disk.crash_after(call);
+        let _ = reopen(&disk);
+        disk.reboot(Crash::Power);
+        assert_eq!(said(&reopen(&disk).unwrap().version), expected, "call {call}");
+        assert_eq!(disk.files().len(), 1);
+        let (newest, _) = &disk.files()[0];
+        assert_ne!(*newest, path(1));
+        let block =
+            finish(async { disk.open(newest, Opening::Existing).await?.read_at(0, 4096).await });
+        assert_eq!(header::version(&block.unwrap()), FORMAT.version);
+    }
 }

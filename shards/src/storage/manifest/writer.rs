@@ -34,9 +34,7 @@ impl Manifest {
         version: &Version,
     ) -> Result<Self, StorageError> {
         let created = Self::begin(options, number, version).await;
-        created.map_err(|error| match error {
-            AppendError::NoSpace(error) | AppendError::Fatal(error) => error,
-        })
+        created.map_err(AppendError::into_inner)
     }
 
     async fn begin(

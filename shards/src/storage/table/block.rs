@@ -250,6 +250,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use bytes::Bytes;
     use proptest::{collection::vec, prelude::*};
 
@@ -282,6 +283,46 @@ mod tests {
 
     fn at(cursor: &BlockCursor) -> Option<(Vec<u8>, Vec<u8>)> {
         cursor.is_at_entry().then(|| (cursor.key().to_vec(), cursor.payload().to_vec()))
+    }
+
+    /// Accepted is what can be walked from end to end, both ways. What cannot must end too.
+    #[test]
+    fn fuzz_blocks() {
+        let entry = |number: usize| {
+            let key = format!("user:{:05}", number / 2).into_bytes();
+            (key, vec![number as u8; number % 40])
+        };
+        let few: Vec<_> = (0..40).map(entry).collect();
+        let long = [(vec![7; 300], vec![1; 200]), (vec![8; 300], vec![]), (vec![9], vec![5])];
+        let seeds = [build(&few, 16), build(&few, 1), build(&long, 4)];
+        let targets = [&b""[..], b"user:00007", b"user:1", &[7; 301], &[0xff; 9]];
+        let campaign = Campaign::new("blocks", seeds.iter().map(|seed| seed.to_vec()).collect());
+        campaign.run(|bytes| {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let block = Block::new(&bytes).map_err(|Broken| "no block")?;
+            let mut cursor = BlockCursor::new(bytes.clone()).map_err(|Broken| "no cursor")?;
+            for target in targets {
+                if let Ok(Some(found)) = block.search(target) {
+                    assert!(found.payload.end <= bytes.len());
+                }
+                // Whatever is found there, steps from it end at the end of the block.
+                if cursor.seek(target) == Ok(true) {
+                    assert!(cursor.payload().len() <= bytes.len());
+                    let _ = (cursor.prev(), cursor.next());
+                }
+            }
+            cursor.rewind();
+            let mut forward = 0;
+            while cursor.next().map_err(|Broken| "broken on the way")? {
+                forward += 1;
+            }
+            let mut backward = 0;
+            while cursor.prev().map_err(|Broken| "broken on the way back")? {
+                backward += 1;
+            }
+            assert!(backward <= forward, "{backward} back of {forward}");
+            Ok(forward)
+        });
     }
 
     proptest! {

@@ -96,6 +96,7 @@ fn bits(hash: u64, probes: u32) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use proptest::prelude::*;
 
     use super::*;
@@ -138,6 +139,23 @@ mod tests {
         let filter = Filter::build(&hashes(0..100), 0);
         assert!(hashes(500..600).iter().all(|hash| filter.may_hold(*hash)));
         assert_eq!(filter.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn fuzz_filters() {
+        let seeds = [0, 30, 200].map(|keys| {
+            let mut bytes = Vec::new();
+            Filter::build(&hashes(0..keys), 10).write(&mut bytes);
+            bytes
+        });
+        Campaign::new("filters", seeds.to_vec()).run(|bytes| {
+            let filter = Filter::read(bytes).ok_or("no filter")?;
+            let mut again = Vec::new();
+            filter.write(&mut again);
+            assert_eq!(again, bytes, "there is one way to write a filter");
+            let held = hashes(0..50).iter().filter(|hash| filter.may_hold(**hash)).count();
+            Ok(held as u64)
+        });
     }
 
     proptest! {

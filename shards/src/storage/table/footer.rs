@@ -39,7 +39,7 @@ pub(super) fn write_header(block: &mut [u8], binding: Binding) {
 }
 
 pub(super) fn check_header(block: &[u8], binding: Binding) -> Result<(), HeaderFault> {
-    header::read(block, HEADER_MAGIC, VERSION, binding).map(|_| ())
+    header::read(block, HEADER_MAGIC, VERSION..=VERSION, binding).map(|_| ())
 }
 
 impl Footer {
@@ -58,7 +58,7 @@ impl Footer {
         binding: Binding,
         file_bytes: u64,
     ) -> Result<Self, HeaderFault> {
-        let body = header::read(block, FOOTER_MAGIC, VERSION, binding)?;
+        let body = header::read(block, FOOTER_MAGIC, VERSION..=VERSION, binding)?;
         let span =
             |at: usize| Span { offset: number_u64(body, at), bytes: number_u64(body, at + 8) };
         let footer = Self { filter: span(0), index: span(16), properties: span(32) };
@@ -82,6 +82,8 @@ impl Footer {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
 
     const BINDING: Binding = Binding { directory_id: 77, shard: 3, number: 5 };
@@ -116,6 +118,20 @@ mod tests {
             let read = Footer::read(&block(footer), BINDING, u64::MAX);
             assert_eq!(read, Err(HeaderFault::Damaged), "{footer:?}");
         }
+    }
+
+    #[test]
+    fn fuzz_footers() {
+        let campaign =
+            Campaign::new("footers", vec![block(FOOTER)]).repair(|block| header::repair(block));
+        campaign.run(|bytes| match Footer::read(bytes, BINDING, 12_288) {
+            Ok(footer) => {
+                let end = footer.properties.end().unwrap();
+                assert!(footer.filter.offset >= HEADER_BYTES && end <= 12_288 - FOOTER_BYTES);
+                Ok(footer.filter.offset % 16)
+            }
+            Err(fault) => Err(format!("{fault:?}")),
+        });
     }
 
     #[test]

@@ -68,11 +68,13 @@ impl Index {
     ) -> Result<Self, Broken> {
         let mut cursor = BlockCursor::new(bytes.clone())?;
         let (mut count, mut position) = (0, Some(data.offset));
-        let mut before: Option<Vec<u8>> = None;
+        let (mut before, mut restarts): (Option<Vec<u8>>, _) = (None, 0);
         while cursor.next()? {
             let span = read_span(cursor.payload())?;
             let ascends = before.as_ref().is_none_or(|before| before[..] <= *cursor.key());
-            if Some(span.offset) != position || !ascends {
+            // A search comes by restarts: what it finds must be what this walk has seen.
+            restarts += usize::from(cursor.is_at_restart(restarts));
+            if Some(span.offset) != position || !ascends || restarts == 0 {
                 return Err(Broken);
             }
             (count, position) = (count + 1, span.end());
@@ -80,11 +82,11 @@ impl Index {
             before.clear();
             before.extend_from_slice(cursor.key());
         }
+        let block = Block::new(&bytes)?;
         let whole = count == blocks && position == data.end() && before.as_deref() == Some(largest);
-        if !whole {
+        if !whole || restarts != block.restart_count() {
             return Err(Broken);
         }
-        let block = Block::new(&bytes)?;
         let common_bytes = common_prefix(block.restart_key(0)?, largest);
         let restarts = 0..block.restart_count();
         let heads = restarts.map(|index| Ok(head(block.restart_key(index)?, common_bytes)));
@@ -218,7 +220,70 @@ fn push_separator(last: &[u8], next: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
+
+    const DATA: Span = Span { offset: 4096, bytes: 9 * 100 };
+
+    fn key(number: usize) -> Vec<u8> {
+        format!("user:{number:05}").into_bytes()
+    }
+
+    /// Of nine blocks of [`DATA`], whose last keys are `step` apart; the largest is 77.
+    fn index_bytes(step: usize) -> Vec<u8> {
+        let mut builder = IndexBuilder::new();
+        for block in 0..9 {
+            let span = Span { offset: DATA.offset + block as u64 * 100, bytes: 100 };
+            match block {
+                8 => builder.add(&key(77), None, span),
+                _ => builder.add(&key(block * step), Some(&key(block * step + 1)), span),
+            }
+        }
+        builder.finish().clone()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Index, Broken> {
+        Index::new(Bytes::copy_from_slice(bytes), 9, DATA, &key(77))
+    }
+
+    /// A search begins at a restart. One that pointed into the middle of a block's place gave a place outside of the table.
+    #[test]
+    fn restarts_that_point_elsewhere_are_refused() {
+        let sound = index_bytes(9);
+        assert!(read(&sound).is_ok());
+        // n, bytes of keys, and then for each restart where its key and where its payload lies.
+        for at in [8, 12, 16, 20, 24, 28] {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1;
+            assert!(read(&bytes).is_err(), "{at}");
+        }
+    }
+
+    /// An index that is taken names blocks of the data part, whatever key is looked for.
+    #[test]
+    fn fuzz_indexes() {
+        let seeds = [0, 1, 9].map(index_bytes);
+        Campaign::new("indexes", seeds.to_vec()).run(|bytes| {
+            let index = read(bytes).map_err(|Broken| "broken")?;
+            let is_within = |span: Span| {
+                span.offset >= DATA.offset && span.end().unwrap() <= DATA.end().unwrap()
+            };
+            for target in [key(0), key(40), key(77), key(78), vec![], vec![0xff; 30]] {
+                if let Ok(Some(span)) = index.find(&target) {
+                    assert!(is_within(span), "{span:?}");
+                }
+                let mut cursor = index.cursor().map_err(|Broken| "no cursor")?;
+                if let Ok(Some(span)) = cursor.seek(&index, &target) {
+                    assert!(is_within(span), "{span:?}");
+                }
+                for span in [cursor.next(), cursor.prev(), cursor.prev()].into_iter().flatten() {
+                    assert!(span.is_none_or(is_within), "{span:?}");
+                }
+            }
+            Ok(index.heads.len() as u64)
+        });
+    }
 
     fn separator(last: &[u8], next: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();

@@ -186,6 +186,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
+
     use super::*;
     use crate::storage::{Meta, entry::BlobRef};
 
@@ -226,6 +228,19 @@ mod tests {
         for length in 0..bytes.len() - 2 {
             assert_eq!(TableMeta::read(&bytes[1..=length]), None, "{length}");
         }
+    }
+
+    #[test]
+    fn fuzz_properties() {
+        let mut seed = Vec::new();
+        meta().write(&mut seed);
+        Campaign::new("properties", vec![seed]).run(|bytes| {
+            let (meta, rest) = TableMeta::read(bytes).ok_or("no properties")?;
+            let mut again = Vec::new();
+            meta.write(&mut again);
+            assert_eq!([&again, rest].concat(), bytes, "there is one way to write properties");
+            Ok(rest.len() as u64)
+        });
     }
 
     #[test]

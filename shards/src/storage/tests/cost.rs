@@ -1,12 +1,8 @@
 //! What the hot path costs: allocations are asserted, times are printed (`--ignored --nocapture`, optimised).
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    hint::black_box,
-    time::Instant,
-};
+use std::{hint::black_box, time::Instant};
 
+use amaters_fuzz::memory::{Counting, allocations};
 use bytes::Bytes;
 
 use super::machine::{Machine, finish};
@@ -15,39 +11,8 @@ use crate::{
     storage::{Meta, Value, disk::sim::Dice},
 };
 
-/// The system's allocator, which counts for each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator cannot be written without; it only counts and passes on"
-)]
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of this very function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, that is from the system.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-pub(super) fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
 
 fn key(number: u64) -> [u8; 16] {
     let mut key = *b"user:00000000000";

@@ -1,5 +1,5 @@
 //! Random work, a crash at any call, and a comparison with a model: what comes back is a prefix of what was staged, whole
-//! steps only, and holds all that was acknowledged.
+//! steps only, and holds all that was acknowledged; without a log, all that was flushed, and nothing that was not acknowledged.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,23 @@ use bytes::Bytes;
 
 use super::machine::{ALL, INTERVAL, Machine, finish, with_seeds};
 use crate::{
-    settings::{CompactionSettings, CompactionStrategy, SyncMode},
+    settings::{CompactionSettings, CompactionStrategy, Durability, SyncMode},
     storage::{
-        Meta, StorageError, Ticket, Value,
+        LockSet, Meta, Stats, StorageError, Ticket, Value,
         disk::sim::{Crash, Dice, Fault},
     },
 };
 
 const COLLECTIONS: [&str; 2] = ["tokens", "sealed"];
 const KEYS: u64 = 9;
+
+/// What makes a write last, in each life of a story.
+pub(super) const ALWAYS: [Durability; 1] = [Durability::Logged(SyncMode::Always)];
+pub(super) const AT_INTERVALS: [Durability; 1] = [Durability::Logged(SyncMode::Interval(INTERVAL))];
+const UNSYNCED: [Durability; 1] = [Durability::Logged(SyncMode::None)];
+pub(super) const UNLOGGED: [Durability; 1] = [Durability::Flushed];
+pub(super) const CHANGING: [Durability; 5] =
+    [ALWAYS[0], Durability::Flushed, AT_INTERVALS[0], Durability::Flushed, UNSYNCED[0]];
 
 /// What a shard should hold: (collection, key) → value.
 type Contents = BTreeMap<(usize, Vec<u8>), Value>;
@@ -31,11 +39,23 @@ struct Model {
     floor: usize,
     /// Steps that must be there even after a power cut.
     durable: usize,
+    /// The number of the last write that readers saw, and the steps that were acknowledged then.
+    seen: Vec<(u64, usize)>,
+    /// Steps that are in tables, at least.
+    flushed: usize,
 }
 
 impl Model {
     fn at(contents: Contents) -> Self {
-        Self { states: vec![contents], tickets: Vec::new(), acknowledged: 0, floor: 0, durable: 0 }
+        Self {
+            states: vec![contents],
+            tickets: Vec::new(),
+            acknowledged: 0,
+            floor: 0,
+            durable: 0,
+            seen: Vec::new(),
+            flushed: 0,
+        }
     }
 
     fn latest(&self) -> &Contents {
@@ -49,6 +69,25 @@ impl Model {
     fn push(&mut self, contents: Contents, ticket: Ticket) {
         self.states.push(contents);
         self.tickets.push(ticket);
+    }
+
+    /// Takes note of flushes, right after a look.
+    fn note(&mut self, stats: &Stats) {
+        let seen = (stats.sequence, self.acknowledged);
+        if self.seen.last() != Some(&seen) {
+            self.seen.push(seen);
+        }
+        let is_flushed = |(sequence, _): &&(u64, usize)| *sequence <= stats.flushed_sequence;
+        if let Some((_, steps)) = self.seen.iter().rev().find(is_flushed) {
+            self.flushed = *steps;
+        }
+    }
+
+    /// A life without a log is over: what is in no table is gone, and what was not acknowledged never was in any.
+    fn forget_unlogged(&mut self) {
+        (self.floor, self.durable) = (self.flushed, self.flushed);
+        self.states.truncate(self.acknowledged + 1);
+        self.tickets.truncate(self.acknowledged);
     }
 
     /// Takes note of tickets that have resolved. False if the log has failed.
@@ -103,25 +142,29 @@ pub(super) struct Story {
     machine: Machine,
     dice: Dice,
     model: Model,
-    sync: SyncMode,
+    /// Each life has one of these.
+    ways: &'static [Durability],
+    durability: Durability,
     values: u64,
     /// Most values are ciphertexts: blob files come and go, and are still referred to from memory.
     is_large: bool,
 }
 
 impl Story {
-    pub(super) fn new(seed: u64, sync: SyncMode) -> Self {
+    pub(super) fn new(seed: u64, ways: &'static [Durability]) -> Self {
         let mut dice = Dice::new(seed ^ 0x5eed);
         let segment_bytes = [8192, 65_536, 1 << 20][dice.below(3) as usize];
-        let mut machine = Machine::new(seed, sync, segment_bytes);
+        let mut machine = Machine::new(seed, SyncMode::Always, segment_bytes);
         machine.options.memtable_bytes_max = [3000, 12_000, 1 << 30][dice.below(3) as usize];
         machine.put_into_blobs([40, 4096, usize::MAX][dice.below(3) as usize]);
         let is_large = dice.one_in(4);
-        Self { machine, dice, model: Model::at(Contents::new()), sync, values: 0, is_large }
+        let model = Model::at(Contents::new());
+        Self { machine, dice, model, ways, durability: ways[0], values: 0, is_large }
     }
 
     pub(super) fn tell(&mut self) {
         for _ in 0..6 {
+            self.choose_way();
             self.plan_trouble();
             let lived = match self.machine.start() {
                 Ok(_) => self.check_recovered(),
@@ -135,8 +178,16 @@ impl Story {
             }
             self.end(lived);
         }
+        self.choose_way();
         self.machine.start().unwrap();
         assert!(self.check_recovered());
+    }
+
+    fn choose_way(&mut self) {
+        if self.ways.len() > 1 {
+            self.durability = self.ways[self.dice.below(self.ways.len() as u64) as usize];
+        }
+        self.machine.set_durability(self.durability);
     }
 
     /// A crash or a fault at some call, in recovery or later; or none.
@@ -198,29 +249,46 @@ impl Story {
                     true
                 }
             };
-            if !(self.model.look() && sound) {
+            if !(self.look() && sound) {
                 return;
             }
         }
         if self.dice.one_in(3) {
             let stats = self.machine.close();
             if self.model.look() && stats.poisoned.is_none() {
+                self.model.note(&stats);
+                assert_eq!(self.model.acknowledged, self.model.states.len() - 1);
                 self.model.durable = self.model.acknowledged;
+                if self.durability == Durability::Flushed {
+                    assert_eq!(self.model.flushed, self.model.acknowledged, "all is in tables");
+                }
             }
         }
     }
 
+    /// Takes note of all that has happened. False if the disk has failed.
+    fn look(&mut self) -> bool {
+        let sound = self.model.look();
+        if let Some(stats) = self.machine.stats() {
+            self.model.note(&stats);
+        }
+        sound
+    }
+
     /// The machine stops. What must survive depends on how, and on the mode.
     fn end(&mut self, lived: bool) {
-        self.model.look();
+        if lived {
+            self.look();
+            let model = &mut self.model;
+            model.floor = model.acknowledged;
+            match self.durability {
+                Durability::Logged(SyncMode::Always) => model.durable = model.acknowledged,
+                Durability::Logged(_) => {}
+                Durability::Flushed => model.forget_unlogged(),
+            }
+        }
         let crash = if self.dice.one_in(2) { Crash::Process } else { Crash::Power };
         let model = &mut self.model;
-        if self.sync == SyncMode::Always {
-            model.durable = model.acknowledged;
-        }
-        if lived {
-            model.floor = model.acknowledged;
-        }
         if crash == Crash::Power {
             model.floor = model.floor.min(model.durable);
         }
@@ -268,7 +336,7 @@ impl Story {
                 None => next.remove(place),
             };
         }
-        let done = finish(self.machine.shard().transact(move |transaction| {
+        let done = finish(self.machine.shard().transact(LockSet::default(), move |transaction| {
             let mut found = Vec::new();
             for ((collection, key), change) in &changes {
                 let name = COLLECTIONS[*collection];
@@ -300,7 +368,7 @@ impl Story {
 
     /// Readers see what was acknowledged, no more and no less.
     fn read(&mut self) -> bool {
-        if !self.model.look() {
+        if !self.look() {
             return false;
         }
         let (collection, key) = self.entry();
@@ -366,15 +434,25 @@ impl Story {
 
 #[test]
 fn storage_survives_crashes_with_sync_always() {
-    with_seeds(200, |seed| Story::new(seed, SyncMode::Always).tell());
+    with_seeds(200, |seed| Story::new(seed, &ALWAYS).tell());
 }
 
 #[test]
 fn storage_survives_crashes_with_sync_interval() {
-    with_seeds(150, |seed| Story::new(seed, SyncMode::Interval(INTERVAL)).tell());
+    with_seeds(150, |seed| Story::new(seed, &AT_INTERVALS).tell());
 }
 
 #[test]
 fn storage_survives_crashes_with_sync_none() {
-    with_seeds(150, |seed| Story::new(seed, SyncMode::None).tell());
+    with_seeds(150, |seed| Story::new(seed, &UNSYNCED).tell());
+}
+
+#[test]
+fn storage_survives_crashes_without_a_log() {
+    with_seeds(150, |seed| Story::new(seed, &UNLOGGED).tell());
+}
+
+#[test]
+fn storage_survives_crashes_with_a_log_that_comes_and_goes() {
+    with_seeds(200, |seed| Story::new(seed, &CHANGING).tell());
 }

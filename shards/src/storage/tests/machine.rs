@@ -13,12 +13,15 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
-    settings::{CompactionSettings, SyncMode},
+    settings::{CompactionSettings, Durability, SyncMode},
     storage::{
-        EngineOptions, Meta, Options, PageLimit, Recovery, Shard, Stats, StorageError, Value,
-        Workshop,
+        Decisions, EngineOptions, Epochs, Meta, Options, PageLimit, Recovery, Shard, Stats,
+        StorageError, Value, Workshop,
         clock::sim::SimClock,
-        disk::sim::{Crash, SimDisk},
+        disk::{
+            BLOCK_BYTES, Disk, Opening,
+            sim::{Crash, SimDisk},
+        },
     },
 };
 
@@ -32,6 +35,7 @@ pub(super) struct Machine {
     pub(super) disk: SimDisk,
     pub(super) clock: SimClock,
     pub(super) options: Options,
+    pub(super) epochs: Epochs,
     running: Option<(Shard, LocalBoxFuture<'static, ()>)>,
 }
 
@@ -41,7 +45,7 @@ impl Machine {
             log_dir: PathBuf::from(DIR),
             data_dir: PathBuf::from(DATA),
             segment_bytes,
-            sync,
+            durability: Durability::Logged(sync),
             blob_bytes_min: 4096,
             cache_bytes_max: 1 << 20,
             compaction: CompactionSettings::default(),
@@ -50,6 +54,7 @@ impl Machine {
             disk: SimDisk::new(seed),
             clock: SimClock::default(),
             options: Options { shard: 0, directory_id: 7, memtable_bytes_max: 1 << 30, engine },
+            epochs: Epochs::new(2),
             running: None,
         }
     }
@@ -61,13 +66,22 @@ impl Machine {
         }
     }
 
+    /// What makes a write last from the next start on.
+    pub(super) fn set_durability(&mut self, new: Durability) {
+        if let EngineOptions::Lsm { durability, .. } = &mut self.options.engine {
+            *durability = new;
+        }
+    }
+
     /// Opens the shard and starts its commit loop.
     pub(super) fn start(&mut self) -> Result<Recovery, StorageError> {
         self.running = None;
         let (disk, clock) = (Rc::new(self.disk.clone()), Rc::new(self.clock.clone()));
-        let workshop = Workshop::inline(disk.clone());
+        let workshop = Workshop::inline(disk.clone()).with_epochs(self.epochs.clone());
         let options = self.options.clone();
         let (shard, recovery) = finish(Shard::open(disk, clock, workshop, options))?;
+        let traces = [(self.options.shard, shard.traces())];
+        finish(shard.resolve(&Decisions::of(&traces.into())))?;
         let looping = shard.clone();
         self.running = Some((shard, Box::pin(async move { looping.run().await })));
         Ok(recovery)
@@ -75,6 +89,11 @@ impl Machine {
 
     pub(super) fn shard(&self) -> Shard {
         self.running.as_ref().unwrap().0.clone()
+    }
+
+    /// Of the shard, if there is one.
+    pub(super) fn stats(&self) -> Option<Stats> {
+        self.running.as_ref().map(|(shard, _)| shard.stats())
     }
 
     /// Lets the commit loop make one step.
@@ -91,15 +110,18 @@ impl Machine {
         assert_eq!(self.shard().stats().staged_bytes, 0);
     }
 
-    /// Closes the shard in good order.
+    /// Closes the shard in good order. Time passes meanwhile: what fails may be tried again.
     pub(super) fn close(&mut self) -> Stats {
         let shard = self.shard();
         let mut closing = pin!(shard.close());
-        for _ in 0..1000 {
+        for round in 1..10_000 {
             self.step_unless_ended();
             if poll(closing.as_mut()).is_ready() {
                 self.running = None;
                 return shard.stats();
+            }
+            if round % 1000 == 0 {
+                self.clock.advance(Duration::from_secs(1));
             }
         }
         panic!("it does not close");
@@ -143,6 +165,19 @@ pub(super) fn value(data: impl Into<Vec<u8>>) -> Value {
 
 pub(super) fn first_segment() -> PathBuf {
     Path::new(DIR).join("00000000000000000001.log")
+}
+
+/// Makes a file with these bytes, or puts them in the place of those that it has.
+pub(in crate::storage) fn put_file(disk: &SimDisk, path: &Path, bytes: &[u8]) {
+    finish(async {
+        let file = disk.open(path, Opening::Fresh).await?;
+        let mut buffer = file.buffer(bytes.len().next_multiple_of(BLOCK_BYTES));
+        buffer.fill(0);
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        file.write_at(0, buffer).await?;
+        file.truncate(bytes.len() as u64).await
+    })
+    .unwrap();
 }
 
 /// Runs `test` with the seed of `AMATERS_SEED`, or with `count` seeds (`AMATERS_SEEDS`), and says which one failed.

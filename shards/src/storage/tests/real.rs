@@ -7,19 +7,19 @@ use glommio::{LocalExecutorBuilder, Placement};
 
 use super::machine::{ALL, value};
 use crate::{
-    settings::{CompactionSettings, SyncMode},
+    settings::{CompactionSettings, Durability, SyncMode},
     storage::{
-        EngineOptions, MergeSlots, Meta, Options, Shard, Value, Workshop,
+        EngineOptions, Epochs, MergeSlots, Meta, Options, Shard, Value, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
 
-async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
+async fn open(dir: &Path, durability: Durability) -> (Shard, glommio::Task<()>, u64) {
     let engine = EngineOptions::Lsm {
         log_dir: dir.join("wal/shard-0000"),
         data_dir: dir.join("shard-0000"),
         segment_bytes: 8 << 20,
-        sync,
+        durability,
         blob_bytes_min: 4096,
         cache_bytes_max: 64 << 20,
         compaction: CompactionSettings::default(),
@@ -28,7 +28,7 @@ async fn open(dir: &Path, sync: SyncMode) -> (Shard, glommio::Task<()>, u64) {
     let opened = Shard::open(
         Rc::new(GlommioDisk),
         Rc::new(GlommioClock::new()),
-        Workshop::thread(None, MergeSlots::new(1)).unwrap(),
+        Workshop::thread(None, MergeSlots::new(1), Epochs::new(1)).unwrap(),
         options,
     )
     .await;
@@ -49,11 +49,13 @@ pub(super) fn on_a_reactor<F: Future<Output = ()> + 'static>(
 
 #[test]
 fn storage_comes_back_from_the_disk_of_this_machine() {
-    for sync in [SyncMode::Always, SyncMode::Interval(Duration::from_millis(5)), SyncMode::None] {
+    let interval = SyncMode::Interval(Duration::from_millis(5));
+    let logged = [SyncMode::Always, interval, SyncMode::None].map(Durability::Logged);
+    for durability in logged.into_iter().chain([Durability::Flushed]) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_owned();
         on_a_reactor(move || async move {
-            let (shard, looping, records) = open(&path, sync).await;
+            let (shard, looping, records) = open(&path, durability).await;
             assert_eq!(records, 0);
             shard.set("c", b"empty", value("")).unwrap().await.unwrap();
             let large = Bytes::from(
@@ -71,7 +73,7 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
             for ticket in tickets {
                 ticket.await.unwrap();
             }
-            if let SyncMode::Interval(interval) = sync {
+            if let Durability::Logged(SyncMode::Interval(interval)) = durability {
                 glommio::timer::sleep(interval * 4).await;
                 assert!(shard.stats().syncs > 0);
             }
@@ -83,7 +85,7 @@ fn storage_comes_back_from_the_disk_of_this_machine() {
             assert_eq!(shard.stats().poisoned, None);
 
             for _ in 0..2 {
-                let (shard, looping, records) = open(&path, sync).await;
+                let (shard, looping, records) = open(&path, durability).await;
                 // The large value has made the memtable be flushed, some time or other.
                 assert!(records <= 2003);
                 assert_eq!(shard.get("c", b"empty").await.unwrap(), Some(value("")));
@@ -109,13 +111,13 @@ fn a_folder_that_is_not_absolute_is_refused() {
             cache_bytes_max: 0,
             compaction: CompactionSettings::default(),
             segment_bytes: 1 << 20,
-            sync: SyncMode::Always,
+            durability: Durability::Logged(SyncMode::Always),
         };
         let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1, engine };
         let opened = Shard::open(
             Rc::new(GlommioDisk),
             Rc::new(GlommioClock::new()),
-            Workshop::thread(None, MergeSlots::new(1)).unwrap(),
+            Workshop::thread(None, MergeSlots::new(1), Epochs::new(1)).unwrap(),
             options,
         )
         .await;

@@ -11,8 +11,8 @@ use super::machine::{ALL, Machine, finish, value};
 use crate::{
     settings::SyncMode,
     storage::{
-        EngineOptions, Options, PageLimit, Shard, StorageError, Workshop, clock::sim::SimClock,
-        disk::sim::SimDisk,
+        EngineOptions, LockSet, Options, PageLimit, Shard, StorageError, Workshop,
+        clock::sim::SimClock, disk::sim::SimDisk,
     },
 };
 
@@ -47,13 +47,16 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
     assert!(!found_again && !resting.is_done(), "that it is gone is not durable yet");
     let (nothing, unrelated) = finish(shard.delete("c", b"other")).unwrap();
     assert!(!nothing && unrelated.is_done());
-    let (seen, reading) = finish(shard.transact(|transaction| transaction.get("c", b"k"))).unwrap();
+    let (seen, reading) =
+        finish(shard.transact(LockSet::default(), |transaction| transaction.get("c", b"k")))
+            .unwrap();
     assert!(seen.is_none() && !reading.is_done());
     machine.settle();
     for ticket in [set, resting, reading] {
         finish(ticket).unwrap();
     }
-    let (_, idle) = finish(shard.transact(|_| Ok::<_, StorageError>(()))).unwrap();
+    let (_, idle) =
+        finish(shard.transact(LockSet::default(), |_| Ok::<_, StorageError>(()))).unwrap();
     assert!(idle.is_done());
 }
 
@@ -61,13 +64,13 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
 fn a_transaction_that_fails_or_panics_leaves_no_trace() {
     let mut machine = machine();
     let shard = machine.shard();
-    let failed: Result<((), _), _> = finish(shard.transact(|transaction| {
+    let failed: Result<((), _), _> = finish(shard.transact(LockSet::default(), |transaction| {
         transaction.set("new", b"k", value("v"))?;
         Err(StorageError::Closed { shard: 9 })
     }));
     assert!(failed.is_err());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _ = finish(shard.transact::<(), StorageError>(|transaction| {
+        let _ = finish(shard.transact::<(), StorageError>(LockSet::default(), |transaction| {
             transaction.set("new", b"k", value("v"))?;
             panic!("on purpose");
         }));
@@ -117,7 +120,7 @@ fn pages_of_a_transaction_merge_visible_staged_and_own() {
     machine.settle();
     shard.set("c", b"b", value("staged")).unwrap();
     finish(shard.delete("c", b"c")).unwrap();
-    let (page, _) = finish(shard.transact(|transaction| {
+    let (page, _) = finish(shard.transact(LockSet::default(), |transaction| {
         transaction.set("c", b"aa", value("own"))?;
         transaction.delete("c", b"d")?;
         let two = PageLimit { rows: 2, bytes: 1000 };
@@ -192,7 +195,8 @@ fn the_memory_engine_answers_at_once() {
     assert_eq!(finish(shard.get("c", b"k")).unwrap(), Some(value("v")));
     let (found, ticket) = finish(shard.delete("c", b"k")).unwrap();
     assert!(found && ticket.is_done());
-    let write = shard.transact(|transaction| transaction.set("c", b"l", value("w")));
+    let write =
+        shard.transact(LockSet::default(), |transaction| transaction.set("c", b"l", value("w")));
     let (_, ticket) = finish(write).unwrap();
     assert!(ticket.is_done());
     assert_eq!(shard.stats().entries, 1);

@@ -4,6 +4,7 @@ mod borders;
 mod cost;
 mod damage;
 mod faults;
+mod fuzz;
 mod lookups;
 mod merges;
 mod real;
@@ -17,11 +18,11 @@ use std::{
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 
-use super::machine::finish;
+use super::machine::{finish, put_file};
 use crate::storage::{
     Meta, StorageError, Value,
     cache::Cache,
-    disk::{BLOCK_BYTES, Disk, Opening, sim::SimDisk},
+    disk::{Disk, Opening, sim::SimDisk},
     entry::{BlobRef, Change, CollectionId, Entry, Probe, push_table_key, split_table_key},
     header::Binding,
     merge::{Direction, Source, Step, Target},
@@ -76,12 +77,7 @@ impl Shelf {
 
     /// Puts other bytes in the place of a table's file.
     fn replace(&self, number: u64, bytes: &[u8]) {
-        let file = finish(self.disk.open(&path(number), Opening::Fresh)).unwrap();
-        let mut buffer = file.buffer(bytes.len().next_multiple_of(BLOCK_BYTES));
-        buffer.fill(0);
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        finish(file.write_at(0, buffer)).unwrap();
-        finish(file.truncate(bytes.len() as u64)).unwrap();
+        put_file(&self.disk, &path(number), bytes);
     }
 }
 

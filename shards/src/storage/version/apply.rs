@@ -24,6 +24,7 @@ impl Version {
         next.change_tables(edit)?;
         next.name_collections(edit)?;
         next.check_sequences(edit)?;
+        next.coverage = edit.coverage.unwrap_or(next.coverage);
         Ok(next)
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{BlobState, DataFile, History, Version};
 use crate::storage::{
     entry::CollectionId,
+    log::Coverage,
     manifest::{Addition, BlobBytes, Edit},
     table::{BlobUse, TableMeta},
 };
@@ -85,13 +86,22 @@ fn a_snapshot_makes_the_same_version() {
     let mut version = version();
     let name = (CollectionId::new(7).unwrap(), Rc::from("tokens"));
     let garbage = BlobBytes { file: 3, bytes: 400 };
-    let edit = Edit { collections: vec![name], garbage: vec![garbage], ..Edit::default() };
+    let edit = Edit {
+        collections: vec![name],
+        garbage: vec![garbage],
+        coverage: Some(Coverage::Before(12)),
+        ..Edit::default()
+    };
     version = version.apply(&edit).unwrap();
     let again = Version::default().apply(&version.snapshot()).unwrap();
     assert_eq!(again.snapshot(), version.snapshot());
     assert_eq!(again.blobs()[&3], BlobState { bytes: 1000, garbage: 400 });
     assert_eq!(again.collections().id("tokens"), CollectionId::new(7));
     assert_eq!(again.collections().next_id(), CollectionId::new(8));
+    assert_eq!(again.coverage(), Coverage::Before(12));
+    let whole = Edit { coverage: Some(Coverage::Whole), ..Edit::default() };
+    let snapshot = again.apply(&whole).unwrap().snapshot();
+    assert_eq!(Version::default().apply(&snapshot).unwrap().coverage(), Coverage::Whole);
     assert_eq!(Version::default().collections().next_id(), CollectionId::new(1));
 }
 

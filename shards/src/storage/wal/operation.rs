@@ -1,4 +1,5 @@
-//! What a record says: one set or delete after the other.
+//! What a record says: one set or delete after the other, and in front of them what they have to do with batches across
+//! shards.
 //!
 //! Written and measured from borrowed parts, so that logging a value copies it once, into the buffer of the disk. Reading
 //! gives values in memory of their own: nothing keeps the read buffer alive.
@@ -7,6 +8,7 @@ use crate::{
     limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX},
     storage::{
         entry::{BlobRef, Change, ChangeRef},
+        part::{BatchId, Writers},
         value::{Meta, Value, copied},
         varint,
     },
@@ -15,6 +17,9 @@ use crate::{
 const SET: u8 = 1;
 const DELETE: u8 = 2;
 const SET_BLOB: u8 = 3;
+const PART: u8 = 4;
+const COMMIT: u8 = 5;
+const ABORT: u8 = 6;
 
 const _: () = assert!(COLLECTION_BYTES_MAX <= u8::MAX as usize, "its length is one byte");
 
@@ -64,6 +69,68 @@ impl Operation<'_> {
     }
 }
 
+/// What a record says of batches across shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Mark {
+    /// The changes behind it are a part of this batch, which writes to these shards.
+    Part(BatchId, Writers),
+    /// This batch counts.
+    Commit(BatchId),
+    /// This batch does not count.
+    Abort(BatchId),
+}
+
+impl Mark {
+    /// Bytes that it takes in a payload.
+    pub(in crate::storage) fn length(&self) -> usize {
+        let writers = match self {
+            Self::Part(_, writers) => {
+                let shards = writers.iter().map(|shard| varint::length(u64::from(*shard)));
+                varint::length(writers.len() as u64) + shards.sum::<usize>()
+            }
+            Self::Commit(_) | Self::Abort(_) => 0,
+        };
+        1 + BatchId::BYTES + writers
+    }
+
+    /// Writes it at the start of `out` and gives what is left.
+    fn write<'b>(&self, out: &'b mut [u8]) -> &'b mut [u8] {
+        match self {
+            Self::Part(id, writers) => {
+                let out = put(put(out, &[PART]), &id.encode());
+                let out = varint::write(writers.len() as u64, out);
+                writers.iter().fold(out, |out, shard| varint::write(u64::from(*shard), out))
+            }
+            Self::Commit(id) => put(put(out, &[COMMIT]), &id.encode()),
+            Self::Abort(id) => put(put(out, &[ABORT]), &id.encode()),
+        }
+    }
+
+    /// Reads one; `None` if the bytes are none.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (&[kind], bytes) = bytes.split_first_chunk()?;
+        let (id, bytes) = bytes.split_first_chunk()?;
+        let id = BatchId::decode(id);
+        match kind {
+            COMMIT => Some((Self::Commit(id), bytes)),
+            ABORT => Some((Self::Abort(id), bytes)),
+            PART => {
+                let (count, mut bytes) = varint::read(bytes)?;
+                // Each takes a byte at least.
+                let count = usize::try_from(count).ok().filter(|count| *count <= bytes.len())?;
+                let mut writers = Vec::with_capacity(count);
+                for _ in 0..count {
+                    let (shard, behind) = varint::read(bytes)?;
+                    writers.push(u32::try_from(shard).ok()?);
+                    bytes = behind;
+                }
+                Some((Self::Part(id, writers.into()), bytes))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Bytes of the count that a payload begins with.
 pub(in crate::storage) fn count_length(count: u64) -> usize {
     varint::length(count)
@@ -72,15 +139,33 @@ pub(in crate::storage) fn count_length(count: u64) -> usize {
 /// One operation as read back: collection, key and change.
 pub(in crate::storage) type Read<'a> = (&'a str, &'a [u8], Change);
 
-/// Calls `apply` with each operation of a payload; `None` if the payload is not one that we write.
+/// What a payload says, in order.
+pub(in crate::storage) enum Said<'a> {
+    /// Of a batch across shards.
+    Mark(Mark),
+    /// A change.
+    Change(Read<'a>),
+}
+
+/// Calls `apply` with all that a payload says; `None` if the payload is not one that we write.
 pub(in crate::storage) fn read_all<'a>(
     payload: &'a [u8],
-    mut apply: impl FnMut(Read<'a>),
+    mut apply: impl FnMut(Said<'a>),
 ) -> Option<()> {
     let (count, mut rest) = varint::read(payload)?;
+    let mut in_front = true;
     for _ in 0..count {
-        let (read, behind) = read(rest)?;
-        apply(read);
+        let behind = if rest.first().is_some_and(|kind| matches!(*kind, PART | COMMIT | ABORT)) {
+            // What is said of a batch comes before the changes.
+            let (mark, behind) = Mark::read(rest).filter(|_| in_front)?;
+            apply(Said::Mark(mark));
+            behind
+        } else {
+            in_front = false;
+            let (read, behind) = read(rest)?;
+            apply(Said::Change(read));
+            behind
+        };
         rest = behind;
     }
     rest.is_empty().then_some(())
@@ -158,10 +243,14 @@ fn put<'b>(out: &'b mut [u8], bytes: &[u8]) -> &'b mut [u8] {
 
 /// Writes a whole payload; `out` has exactly the room for it.
 pub(in crate::storage) fn write_all<'a>(
+    marks: &[Mark],
     operations: impl ExactSizeIterator<Item = Operation<'a>>,
     out: &mut [u8],
 ) {
-    let mut out = varint::write(operations.len() as u64, out);
+    let mut out = varint::write((marks.len() + operations.len()) as u64, out);
+    for mark in marks {
+        out = mark.write(out);
+    }
     for operation in operations {
         out = operation.write(out);
     }
@@ -170,15 +259,30 @@ pub(in crate::storage) fn write_all<'a>(
 
 #[cfg(test)]
 mod tests {
+    use amaters_fuzz::Campaign;
     use bytes::Bytes;
 
     use super::*;
 
     fn payload(operations: &[Operation<'_>]) -> Vec<u8> {
-        let bytes: usize = operations.iter().map(Operation::length).sum();
-        let mut out = vec![0; count_length(operations.len() as u64) + bytes];
-        write_all(operations.iter().copied(), &mut out);
+        payload_of(&[], operations)
+    }
+
+    fn payload_of(marks: &[Mark], operations: &[Operation<'_>]) -> Vec<u8> {
+        let bytes = marks.iter().map(Mark::length).sum::<usize>()
+            + operations.iter().map(Operation::length).sum::<usize>();
+        let mut out = vec![0; count_length((marks.len() + operations.len()) as u64) + bytes];
+        write_all(marks, operations.iter().copied(), &mut out);
         out
+    }
+
+    fn changes_of(payload: &[u8]) -> Option<Vec<Read<'_>>> {
+        let mut changes = Vec::new();
+        read_all(payload, |said| match said {
+            Said::Change(read) => changes.push(read),
+            Said::Mark(mark) => panic!("{mark:?}"),
+        })?;
+        Some(changes)
     }
 
     fn samples() -> Vec<Value> {
@@ -207,13 +311,41 @@ mod tests {
             .collect();
         (operations[0].collection, operations[0].key) = (&name, &long);
         let payload = payload(&operations);
-        let mut back = Vec::new();
-        read_all(&payload, |read| back.push(read)).unwrap();
+        let back = changes_of(&payload).unwrap();
         assert_eq!(back.len(), operations.len());
         for (read, written) in back.iter().zip(&operations) {
             assert_eq!((read.0, read.1), (written.collection, written.key));
             assert_eq!(read.2.borrowed(), written.change);
         }
+    }
+
+    #[test]
+    fn marks_come_back_as_they_were_and_none_is_read_from_less() {
+        let id = |number| BatchId { process: u64::MAX, number };
+        let marks = [
+            Mark::Part(id(1), Writers::from([0, 127, 128, u32::MAX])),
+            Mark::Commit(id(2)),
+            Mark::Abort(id(3)),
+        ];
+        let operation = Operation { collection: "c", key: b"k", change: ChangeRef::Tombstone };
+        let bytes = marks.iter().map(Mark::length).sum::<usize>() + operation.length();
+        let mut payload = vec![0; count_length(4) + bytes];
+        write_all(&marks, [operation].into_iter(), &mut payload);
+        let mut back = Vec::new();
+        let mut changes = 0;
+        read_all(&payload, |said| match said {
+            Said::Mark(mark) => back.push(mark),
+            Said::Change(_) => changes += 1,
+        })
+        .unwrap();
+        assert_eq!((&back[..], changes), (&marks[..], 1));
+        for length in 0..payload.len() {
+            assert!(read_all(&payload[..length], |_| ()).is_none(), "{length}");
+        }
+        let mut huge = vec![1, PART];
+        huge.extend([0; BatchId::BYTES]);
+        huge.extend([0xff; 9]);
+        assert!(read_all(&huge, |_| ()).is_none(), "no memory is taken for what cannot be there");
     }
 
     #[test]
@@ -230,6 +362,44 @@ mod tests {
         }
         let longer = [&payload[..], &[0]].concat();
         assert!(read_all(&longer, |_| ()).is_none());
+    }
+
+    #[test]
+    fn fuzz_operations() {
+        let blob = BlobRef { file: 1, offset: 2, bytes: u32::MAX, hash: u64::MAX };
+        let meta = Meta { version: Some(3), compression: 1, ..Meta::default() };
+        let changes =
+            [ChangeRef::Tombstone, ChangeRef::Blob(meta, blob), ChangeRef::Inline(meta, b"data")];
+        let all = changes.map(|change| Operation { collection: "coll", key: b"key", change });
+        let long = [Operation { collection: "c", key: &[9; 200], change: all[2].change }];
+        let id = BatchId { process: 1, number: 2 };
+        let part = [Mark::Part(id, Writers::from([0, 300])), Mark::Commit(id), Mark::Abort(id)];
+        let seeds = vec![
+            payload_of(&part, &all[..1]),
+            payload(&[]),
+            payload(&all),
+            payload(&all[2..]),
+            payload(&long),
+        ];
+        Campaign::new("operations", seeds).run(|bytes| {
+            let (mut marks, mut read) = (Vec::new(), Vec::new());
+            let all = read_all(bytes, |said| match said {
+                Said::Mark(mark) => marks.push(mark),
+                Said::Change(change) => read.push(change),
+            });
+            all.ok_or("no operations")?;
+            let again: Vec<_> = read
+                .iter()
+                .map(|(collection, key, change)| Operation {
+                    collection,
+                    key,
+                    change: change.borrowed(),
+                })
+                .collect();
+            let again = payload_of(&marks, &again);
+            assert_eq!(again, bytes, "there is one way to write operations");
+            Ok((marks.len() + read.len()) as u64)
+        });
     }
 
     #[test]

@@ -167,6 +167,11 @@ impl BlockCursor {
         self.prev()
     }
 
+    /// Whether the entry that it is at is where the restart with this index points to.
+    pub(in crate::storage::table) fn is_at_restart(&self, index: usize) -> bool {
+        index < self.restart_count && self.restart(index) == (self.at, self.payload.start)
+    }
+
     fn go_behind(&mut self) {
         let end = self.payloads_at - self.keys_at;
         (self.at, self.end) = (end, end);

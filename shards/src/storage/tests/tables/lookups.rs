@@ -1,12 +1,12 @@
 //! Point lookups: what they find, and what they cost in reads and memory.
 
+use amaters_fuzz::memory::allocations;
 use proptest::{collection::vec, prelude::*};
 
 use super::{Shelf, look_up, newest, numbered, options, probe, rows, table_key};
 use crate::storage::{
     cache::Cache,
     table::{BuilderOptions, Lookup, Span},
-    tests::cost::allocations,
 };
 
 proptest! {
