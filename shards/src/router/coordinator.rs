@@ -86,7 +86,7 @@ pub async fn run<T: 'static>(
     deadline: Option<Deadline>,
     conclude: impl FnOnce(Vec<Answers>) -> Result<T, Failure> + 'static,
 ) -> Result<T, Failure> {
-    let course = Course { router: Rc::clone(router), deadline, _running: Running::begin(router) };
+    let course = Course { router: Rc::clone(router), deadline, running: Running::begin(router) };
     see_through(course.run(shares, conclude)).await
 }
 
@@ -103,7 +103,7 @@ pub async fn run_found<F>(
 where
     F: Future<Output = Result<Option<Operation>, Failure>> + 'static,
 {
-    let course = Course { router: Rc::clone(router), deadline, _running: Running::begin(router) };
+    let course = Course { router: Rc::clone(router), deadline, running: Running::begin(router) };
     see_through(course.run_found(locks, find)).await
 }
 
@@ -122,7 +122,7 @@ struct Running(Rc<Router>);
 struct Course {
     router: Rc<Router>,
     deadline: Option<Deadline>,
-    _running: Running,
+    running: Running,
 }
 
 /// How all votes together turned out.
@@ -249,10 +249,12 @@ impl Course {
         };
         let failure = match concluded {
             Ok(result) => {
-                batch.verdict.commit(self.router.snapshots().epochs());
+                let Self { router, running, .. } = self;
+                batch.verdict.commit(router.snapshots().epochs());
                 let told = async move {
                     // What a shard cannot be told now, its log tells at the next start.
-                    let _ = finish(&self.router, &batch, &to).await;
+                    let _ = finish(&router, &batch, &to).await;
+                    drop(running);
                 };
                 glommio::spawn_local(told).detach();
                 return Ok(result);
