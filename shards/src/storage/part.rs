@@ -91,8 +91,15 @@ impl fmt::Display for BatchId {
 }
 
 impl Parts {
-    pub(super) fn insert(&mut self, part: Part) {
-        self.0.insert(part.batch.id, part);
+    /// Takes note of a batch that holds its locks, or waits for them.
+    pub(super) fn begin(
+        &mut self,
+        batch: &Arc<Batch>,
+        locks: LockSet,
+        waiting: Option<(u64, Rc<Outcome>)>,
+    ) {
+        let part = Part { batch: Arc::clone(batch), locks, waiting, staged: None };
+        self.0.insert(batch.id, part);
     }
 
     pub(super) fn get_mut(&mut self, id: BatchId) -> Option<&mut Part> {

@@ -359,8 +359,7 @@ impl State {
     }
 
     /// Forgets the group in flight and everything behind it, which may rest on it. Marks do not, and stay while the log can be
-    /// written. The outcomes are to be settled with the
-    /// error after the borrow ends.
+    /// written. The outcomes are to be settled with the error after the borrow ends.
     pub(super) fn forget_staged(&mut self) -> Vec<Rc<Outcome>> {
         self.memtable.unstage_all();
         self.forget_parts();

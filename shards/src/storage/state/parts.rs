@@ -32,12 +32,7 @@ impl State {
     pub(in crate::storage) fn try_lock(&mut self, batch: &Arc<Batch>, locks: LockSet) -> bool {
         let held = self.locks.try_acquire(&locks);
         if held {
-            self.parts.insert(Part {
-                batch: Arc::clone(batch),
-                locks,
-                waiting: None,
-                staged: None,
-            });
+            self.parts.begin(batch, locks, None);
         }
         held
     }
@@ -51,7 +46,7 @@ impl State {
                 (Some((number, granted)), ticket)
             }
         };
-        self.parts.insert(Part { batch: Arc::clone(batch), locks, waiting, staged: None });
+        self.parts.begin(batch, locks, waiting);
         ticket
     }
 
@@ -108,13 +103,9 @@ impl State {
             return Ok(Ticket::resolved());
         }
         let group = self.urgent.get_or_insert_default();
-        let bytes_before = group.bytes;
-        if !marks.is_empty() {
-            group.end_record(marks, 0);
-        }
-        group.must_sync = true;
-        self.staged_bytes += group.bytes - bytes_before;
-        Ok(Ticket::new(&group.outcome))
+        let (bytes, ticket) = add_marks(group, marks);
+        self.staged_bytes += bytes;
+        Ok(ticket)
     }
 
     /// Makes the record that a batch does not count. It must not come before the part in the log: it would be dropped first.
@@ -125,12 +116,9 @@ impl State {
         }
         self.check_open()?;
         self.gather();
-        let bytes_before = self.gathering_bytes();
         let Some(group) = self.queue.back_mut() else { return Ok(Ticket::resolved()) };
-        group.end_record(marks, 0);
-        group.must_sync = true;
-        let ticket = Ticket::new(&group.outcome);
-        self.staged_bytes += self.gathering_bytes() - bytes_before;
+        let (bytes, ticket) = add_marks(group, marks);
+        self.staged_bytes += bytes;
         Ok(ticket)
     }
 
@@ -238,4 +226,14 @@ impl State {
     fn gathering_bytes(&self) -> u64 {
         self.queue.back().map_or(0, |group| group.bytes + group.blob_bytes)
     }
+}
+
+/// Makes a record of marks, if there are any, in a group that is to be durable; tells its bytes, and who waits for it.
+fn add_marks(group: &mut Group, marks: Vec<Mark>) -> (u64, Ticket) {
+    let bytes_before = group.bytes;
+    if !marks.is_empty() {
+        group.end_record(marks, 0);
+    }
+    group.must_sync = true;
+    (group.bytes - bytes_before, Ticket::new(&group.outcome))
 }
