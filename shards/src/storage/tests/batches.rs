@@ -8,14 +8,14 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use super::machine::{ALL, INTERVAL, finish, poll, value, with_seeds};
+use super::machine::{ALL, INTERVAL, finish, plan_trouble, poll, value, with_seeds};
 use crate::{
     settings::{CompactionSettings, Durability, SyncMode},
     storage::{
         Batch, BatchId, Decisions, EngineOptions, Epochs, LockSet, Options, Partners, Shard,
         Snapshots, StorageError, Ticket, Transaction, Value, Verdict, Workshop, Writers,
         clock::sim::SimClock,
-        disk::sim::{Crash, Dice, Fault, SimDisk},
+        disk::sim::{Crash, Dice, SimDisk},
     },
 };
 
@@ -229,14 +229,7 @@ impl Story {
     }
 
     fn plan_trouble(&mut self) {
-        let reach = [20, 200, 1500][self.dice.below(3) as usize];
-        let calls = self.dice.below(reach);
-        match self.dice.below(8) {
-            0..=4 => self.cluster.disk.crash_after(calls),
-            5 => self.cluster.disk.fail_after(calls, Fault::NoSpace),
-            6 => self.cluster.disk.fail_after(calls, Fault::Io),
-            _ => {}
-        }
+        plan_trouble(&self.cluster.disk, &mut self.dice, [20, 200, 1500]);
     }
 
     fn live(&mut self) {

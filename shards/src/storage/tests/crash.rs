@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::machine::{ALL, INTERVAL, Machine, finish, with_seeds};
+use super::machine::{ALL, INTERVAL, Machine, any_strategy, finish, plan_trouble, with_seeds};
 use crate::{
-    settings::{CompactionSettings, CompactionStrategy, Durability, SyncMode},
+    settings::{CompactionSettings, Durability, SyncMode},
     storage::{
         LockSet, Meta, Stats, StorageError, Ticket, Value,
-        disk::sim::{Crash, Dice, Fault},
+        disk::sim::{Crash, Dice},
     },
 };
 
@@ -192,14 +192,7 @@ impl Story {
 
     /// A crash or a fault at some call, in recovery or later; or none.
     fn plan_trouble(&mut self) {
-        let reach = [20, 200, 1000][self.dice.below(3) as usize];
-        let calls = self.dice.below(reach);
-        match self.dice.below(8) {
-            0..=4 => self.machine.disk.crash_after(calls),
-            5 => self.machine.disk.fail_after(calls, Fault::Io),
-            6 => self.machine.disk.fail_after(calls, Fault::NoSpace),
-            _ => {}
-        }
+        plan_trouble(&self.machine.disk, &mut self.dice, [20, 200, 1000]);
     }
 
     /// False if the disk failed before all could be read.
@@ -392,12 +385,7 @@ impl Story {
     }
 
     fn change_compaction(&mut self) {
-        let strategies = [
-            CompactionStrategy::Leveled,
-            CompactionStrategy::Tiered,
-            CompactionStrategy::Universal,
-        ];
-        let strategy = strategies[self.dice.below(3) as usize];
+        let strategy = any_strategy(&mut self.dice);
         let levels = 2 + self.dice.below(4) as usize;
         let multiplier = 2 + self.dice.below(3) as usize;
         let settings = CompactionSettings { strategy, levels, multiplier };

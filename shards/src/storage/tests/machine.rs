@@ -13,14 +13,14 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
-    settings::{CompactionSettings, Durability, SyncMode},
+    settings::{CompactionSettings, CompactionStrategy, Durability, SyncMode},
     storage::{
         Decisions, EngineOptions, Epochs, Meta, Options, PageLimit, Recovery, Shard, Stats,
         StorageError, Value, Workshop,
         clock::sim::SimClock,
         disk::{
             BLOCK_BYTES, Disk, Opening,
-            sim::{Crash, SimDisk},
+            sim::{Crash, Dice, Fault, SimDisk},
         },
     },
 };
@@ -139,6 +139,25 @@ impl Machine {
             let shard = shard.clone();
             self.running = Some((shard, Box::pin(std::future::pending())));
         }
+    }
+}
+
+/// One way of merging or another.
+pub(super) fn any_strategy(dice: &mut Dice) -> CompactionStrategy {
+    let strategies =
+        [CompactionStrategy::Leveled, CompactionStrategy::Tiered, CompactionStrategy::Universal];
+    strategies[dice.below(3) as usize]
+}
+
+/// A crash or a fault at some call, as far off as one of `reaches`; or none.
+pub(super) fn plan_trouble(disk: &SimDisk, dice: &mut Dice, reaches: [u64; 3]) {
+    let reach = reaches[dice.below(3) as usize];
+    let calls = dice.below(reach);
+    match dice.below(8) {
+        0..=4 => disk.crash_after(calls),
+        5 => disk.fail_after(calls, Fault::Io),
+        6 => disk.fail_after(calls, Fault::NoSpace),
+        _ => {}
     }
 }
 

@@ -11,9 +11,9 @@ use std::{
 
 use futures_util::FutureExt as _;
 
-use super::machine::{INTERVAL, Machine, finish, poll, value, with_seeds};
+use super::machine::{INTERVAL, Machine, any_strategy, finish, poll, value, with_seeds};
 use crate::{
-    settings::{CompactionSettings, CompactionStrategy, SyncMode},
+    settings::{CompactionSettings, SyncMode},
     storage::{
         Answer, EngineOptions, LockSet, Page, PageLimit, Snapshot, Snapshots, StorageError, Ticket,
         Value,
@@ -251,12 +251,7 @@ impl Story {
     }
 
     fn change_compaction(&mut self) {
-        let strategies = [
-            CompactionStrategy::Leveled,
-            CompactionStrategy::Tiered,
-            CompactionStrategy::Universal,
-        ];
-        let strategy = strategies[self.dice.below(3) as usize];
+        let strategy = any_strategy(&mut self.dice);
         let settings = CompactionSettings { strategy, levels: 3, multiplier: 2 };
         self.machine.shard().set_compaction(&settings);
     }
