@@ -5,7 +5,8 @@ use std::{collections::VecDeque, path::Path, rc::Rc};
 use amaters_shards::{
     settings::{CompactionSettings, Durability, SyncMode},
     storage::{
-        EngineOptions, Epochs, MergeSlots, Meta, Options, PageLimit, Shard, Ticket, Value, Workshop,
+        EngineOptions, Epochs, MergeSlots, Meta, Options, PageLimit, Shard, Ticket, Value,
+        Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -38,7 +39,8 @@ impl Engine for Amaters {
         let memtable_bytes_max = 3 * MEMTABLE_BYTES;
         let options = Options { shard: 0, directory_id: 1, memtable_bytes_max, engine };
         let (disk, clock) = (Rc::new(GlommioDisk), Rc::new(GlommioClock::new()));
-        let workshop = Workshop::thread(None, MergeSlots::new(4), Epochs::new(1)).expect("a thread");
+        let workshop =
+            Workshop::thread(None, MergeSlots::new(4), Epochs::new(1)).expect("a thread");
         let (shard, _) = Shard::open(disk, clock, workshop, options).await.expect("a shard");
         let looping = shard.clone();
         let running = glommio::spawn_local(async move { looping.run().await });

@@ -71,7 +71,9 @@ fn main() {
     for (large, count, bytes) in [(false, options.small, 100), (true, options.large, 64 * 1024)] {
         let data = Data::new(count, bytes);
         println!("\n{count} keys, values of {bytes} bytes");
-        println!("| | ours/s | written | fjall/s | written | ratio | rocksdb/s | written | ratio |");
+        println!(
+            "| | ours/s | written | fjall/s | written | ratio | rocksdb/s | written | ratio |"
+        );
         println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         let dir = || options.dir.clone();
         let ours = on_a_core(dir(), data.clone(), large, all::<amaters::Amaters>);
@@ -131,23 +133,33 @@ async fn all<E: Engine>(dir: PathBuf, data: Data, large: bool) -> Vec<Row> {
     rows.push(fill("overwrite, at random", &mut engine, &data, again, 1).await);
     engine.close().await;
 
+    // What is read again is read from the memory of each: the cache of ours, and whatever the others keep
+    // beside theirs, files that the kernel holds included.
     let (few, many) = if large { (200, 4_000) } else { (1_000, 100_000) };
+    let (short, long) = if large { (10, 500) } else { (10, 10_000) };
     let mut engine = E::open(random.path(), large).await;
+    scan(&mut engine, &data, 0, data.count as usize).await;
+    for number in 0..few {
+        engine.get(&data.key(number)).await;
+    }
     let mut dice = Dice::new(3);
     rows.push(
         gets("get, 200 or 1000 hot keys", &mut engine, &data, many, || Some(dice.below(few))).await,
     );
     rows.push(gets("get, absent", &mut engine, &data, many, || None).await);
+    rows.push(scans("scan, 10 rows", &mut engine, &data, many / 25, short).await);
+    rows.push(scans("scan, long", &mut engine, &data, 20, long).await);
     engine.close().await;
 
+    let cold = many / 5;
     forget_files();
     let mut engine = E::open(random.path(), large).await;
     let mut dice = Dice::new(4);
-    let cold = many / 5;
     rows.push(gets("get, cold", &mut engine, &data, cold, || Some(dice.below(data.count))).await);
-    let (short, long) = if large { (10, 500) } else { (10, 10_000) };
-    rows.push(scans("scan, 10 rows", &mut engine, &data, cold / 5, short).await);
-    rows.push(scans("scan, long", &mut engine, &data, 20, long).await);
+    engine.close().await;
+    forget_files();
+    let mut engine = E::open(random.path(), large).await;
+    rows.push(scans("scan, 10 rows, cold", &mut engine, &data, cold / 5, short).await);
     engine.close().await;
     rows
 }
@@ -200,11 +212,15 @@ async fn scans<E: Engine>(
     let mut dice = Dice::new(5);
     let began = Instant::now();
     for _ in 0..count {
-        let from = dice.below(data.count - rows as u64);
-        let bytes = engine.scan(&data.key(from), rows).await;
-        assert_eq!(bytes, rows * data.bytes, "{name}: a wrong answer from {}", E::NAME);
+        scan(engine, data, dice.below(data.count - rows as u64), rows).await;
     }
     Row { name, per_second: rate(count * rows as u64, began.elapsed()), written: None }
+}
+
+/// Reads so many rows from a key on.
+async fn scan<E: Engine>(engine: &mut E, data: &Data, from: u64, rows: usize) {
+    let bytes = engine.scan(&data.key(from), rows).await;
+    assert_eq!(bytes, rows * data.bytes, "a wrong answer from {}", E::NAME);
 }
 
 fn rate(count: u64, took: Duration) -> f64 {
@@ -218,8 +234,9 @@ fn written_bytes() -> u64 {
     line.and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// The kernel forgets what it has read; only root can ask for that.
+/// The kernel forgets what it holds of files, once it is on the disk; only root can ask for that.
 fn forget_files() {
+    rustix::fs::sync();
     if let Err(error) = fs::write("/proc/sys/vm/drop_caches", "1") {
         eprintln!("cold gets are not cold, the kernel keeps the files in memory: {error}");
     }

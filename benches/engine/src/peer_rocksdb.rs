@@ -18,7 +18,7 @@ impl Engine for RocksDb {
 
     async fn open(dir: &Path, large: bool) -> Self {
         let mut blocks = BlockBasedOptions::default();
-        blocks.set_block_cache(&Cache::new_lru_cache(CACHE_BYTES as usize));
+        blocks.set_block_cache(&Cache::new_lru_cache(CACHE_BYTES as usize).expect("a cache"));
         blocks.set_bloom_filter(BLOOM_BITS, false);
         let mut options = Options::default();
         options.create_if_missing(true);

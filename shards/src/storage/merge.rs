@@ -9,7 +9,7 @@
 //!
 //! Always true while a walk goes on: `order` names the sources that are at an entry, the one that is next first.
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, try_join_all};
 
 pub(super) use super::table::Direction;
 use super::{
@@ -28,10 +28,10 @@ pub(super) trait Source {
     fn shared(&self) -> Result<Change, StorageError>;
     /// To the next entry that way, or to the end. Where that waits for the disk, [`Source::load`] must come next.
     fn step(&mut self, direction: Direction) -> Result<Step, StorageError>;
-    /// Completes the step that waits.
+    /// To a place. Where that waits for the disk, [`Source::load`] must come next.
+    fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError>;
+    /// Completes what waits.
     fn load(&mut self) -> LocalBoxFuture<'_, Result<(), StorageError>>;
-    /// To a place.
-    fn seek<'a>(&'a mut self, target: Target<'a>) -> LocalBoxFuture<'a, Result<(), StorageError>>;
 }
 
 /// How a step went.
@@ -89,14 +89,19 @@ impl Merge {
         Self { sources, order, direction: Direction::Forward, table_key: Vec::new() }
     }
 
-    /// To a place; from there the walk goes forward, or backward from [`Target::Last`] and [`Target::Before`].
+    /// To a place; from there the walk goes forward, or backward from [`Target::Last`] and [`Target::Before`]. Sources that
+    /// wait for the disk wait side by side.
     pub(super) async fn seek(&mut self, target: Target<'_>) -> Result<(), StorageError> {
         self.direction = target.direction();
         self.table_key.clear();
         self.order.clear();
+        let mut loads = Vec::new();
         for source in &mut self.sources {
-            source.seek(target).await?;
+            if source.seek(target)? == Step::Waits {
+                loads.push(source.load());
+            }
         }
+        try_join_all(loads).await?;
         for index in 0..self.sources.len() {
             if self.sources[index].place().is_some() {
                 let at = self.order.partition_point(|other| self.is_before(*other, index));

@@ -48,9 +48,9 @@ impl Inputs {
         let binding = Binding { number: meta.number, ..self.binding };
         let table = Rc::new(Table::open(&*self.disk, path, binding, Some(&meta)).await?);
         let mut cursor = Cursor::new(Rc::clone(&table), None)?;
-        let sought = cursor.seek(Target::First).await;
-        self.open = Some((table, cursor));
-        sought
+        let sought = cursor.seek(Target::First);
+        let cursor = &mut self.open.insert((table, cursor)).1;
+        if sought? == Step::Waits { cursor.load().await } else { Ok(()) }
     }
 
     fn cursor(&self) -> Option<&Cursor> {
@@ -93,8 +93,9 @@ impl Source for Inputs {
     }
 
     /// To the first entry only, once: that is where a merge begins.
-    fn seek<'a>(&'a mut self, target: Target<'a>) -> LocalBoxFuture<'a, Result<(), StorageError>> {
+    fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError> {
         debug_assert!(target == Target::First && self.open.is_none());
-        Box::pin(self.open_next())
+        self.waits_for_table = true;
+        Ok(Step::Waits)
     }
 }

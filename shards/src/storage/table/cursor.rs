@@ -3,7 +3,7 @@
 //! ```text
 //!  index ── names the block ──► cache, or the window that was read last ──► block ──► entry
 //!                                    │ neither
-//!                                    └─► the step waits; load reads the window and completes it
+//!                                    └─► step or seek waits; load reads the window and completes it
 //! ```
 //!
 //! Always true: where it is at an entry, the index is at that entry's block; where it is not, no block is entered.
@@ -38,8 +38,10 @@ pub(in crate::storage) struct Cursor {
     span: Span,
     /// Of the entry.
     sequence: Sequence,
-    /// The block that a step waits for.
+    /// The block that a step or a seek waits for.
     waits_for: Option<(Span, Direction)>,
+    /// The table key of the seek that waits.
+    sought: Option<Vec<u8>>,
 }
 
 impl Cursor {
@@ -59,6 +61,7 @@ impl Cursor {
             span: Span { offset: 0, bytes: 0 },
             sequence: 0,
             waits_for: None,
+            sought: None,
         })
     }
 
@@ -135,7 +138,7 @@ impl Cursor {
     fn leave(&mut self) {
         self.block.leave();
         self.window.restart();
-        self.waits_for = None;
+        (self.waits_for, self.sought) = (None, None);
     }
 
     fn broken(&mut self) -> StorageError {
@@ -144,46 +147,32 @@ impl Cursor {
     }
 
     async fn load_block(&mut self) -> Result<(), StorageError> {
-        let Some((span, direction)) = self.waits_for.take() else { return Ok(()) };
-        self.window.read(&self.table, span, direction).await?;
-        // It is in the window now.
-        let _ = self.enter(Ok(Some(span)), direction)?;
+        while let Some((span, direction)) = self.waits_for.take() {
+            self.window.read(&self.table, span, direction).await?;
+            // It is in the window now.
+            let _ = self.enter(Ok(Some(span)), direction)?;
+            if let Some(key) = self.sought.take() {
+                // That may wait for one more.
+                let _ = self.find(&key, direction)?;
+            }
+        }
         Ok(())
     }
 
-    async fn go_to(&mut self, target: Target<'_>) -> Result<(), StorageError> {
-        let direction = target.direction();
-        let (Target::From(key) | Target::Before(key)) = target else {
-            let step = self.start(direction)?;
-            return self.complete(step).await;
-        };
-        self.leave();
-        // The first block that holds a key of at least this; the key before is there or in the block before.
-        let span = match self.index.seek(self.table.index(), key) {
-            Ok(None) if direction == Direction::Backward => self.index.last(),
-            span => span,
-        };
-        let step = self.enter(span, direction)?;
-        self.complete(step).await?;
+    /// From the block that the index named to the entry, which is there or next to it.
+    fn find(&mut self, key: &[u8], direction: Direction) -> Result<Step, StorageError> {
         if self.place().is_none() {
-            return Ok(());
+            return Ok(Step::Done);
         }
         let found = match direction {
             Direction::Forward => self.block.seek(key),
             Direction::Backward => self.block.seek_before(key),
         };
         match found {
-            Ok(true) => self.settle(),
-            Ok(false) => {
-                let step = self.step(direction)?;
-                self.complete(step).await
-            }
+            Ok(true) => self.settle().map(|()| Step::Done),
+            Ok(false) => self.step(direction),
             Err(Broken) => Err(self.broken()),
         }
-    }
-
-    async fn complete(&mut self, step: Step) -> Result<(), StorageError> {
-        if step == Step::Waits { self.load_block().await } else { Ok(()) }
     }
 }
 
@@ -221,11 +210,25 @@ impl Source for Cursor {
         }
     }
 
-    fn load(&mut self) -> LocalBoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(self.load_block())
+    fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError> {
+        let direction = target.direction();
+        let (Target::From(key) | Target::Before(key)) = target else {
+            return self.start(direction);
+        };
+        self.leave();
+        // The first block that holds a key of at least this; the key before is there or in the block before.
+        let span = match self.index.seek(self.table.index(), key) {
+            Ok(None) if direction == Direction::Backward => self.index.last(),
+            span => span,
+        };
+        if self.enter(span, direction)? == Step::Waits {
+            self.sought = Some(key.to_vec());
+            return Ok(Step::Waits);
+        }
+        self.find(key, direction)
     }
 
-    fn seek<'a>(&'a mut self, target: Target<'a>) -> LocalBoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(self.go_to(target))
+    fn load(&mut self) -> LocalBoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(self.load_block())
     }
 }

@@ -19,8 +19,6 @@ pub(in crate::storage) struct Run {
     cache: Option<Rc<Cache>>,
     index: usize,
     cursor: Option<Cursor>,
-    /// The direction of a step that waits.
-    direction: Direction,
 }
 
 impl Run {
@@ -28,7 +26,7 @@ impl Run {
     pub(in crate::storage) fn new(tables: Vec<Rc<Table>>, cache: Option<Rc<Cache>>) -> Self {
         let sorted = tables.is_sorted_by(|a, b| a.meta().largest < b.meta().smallest);
         debug_assert!(sorted, "tables of a run do not overlap");
-        Self { tables, cache, index: 0, cursor: None, direction: Direction::Forward }
+        Self { tables, cache, index: 0, cursor: None }
     }
 
     /// Goes on in the next table that way, if there is one.
@@ -46,24 +44,6 @@ impl Run {
         let cursor = Cursor::new(Rc::clone(table), self.cache.clone())?;
         self.cursor.insert(cursor).start(direction)
     }
-
-    async fn go_to(&mut self, target: Target<'_>) -> Result<(), StorageError> {
-        self.cursor = None;
-        self.index = match target {
-            Target::First => 0,
-            Target::Last => self.tables.len(),
-            Target::From(key) => self.tables.partition_point(|table| table.meta().largest < key),
-            Target::Before(key) => self.tables.partition_point(|table| table.meta().smallest < key),
-        };
-        if target.direction() == Direction::Backward {
-            // The last table that begins before the key holds the last entry before it.
-            let Some(index) = self.index.checked_sub(1) else { return Ok(()) };
-            self.index = index;
-        }
-        let Some(table) = self.tables.get(self.index) else { return Ok(()) };
-        let cursor = Cursor::new(Rc::clone(table), self.cache.clone())?;
-        self.cursor.insert(cursor).seek(target).await
-    }
 }
 
 impl Source for Run {
@@ -80,7 +60,6 @@ impl Source for Run {
     }
 
     fn step(&mut self, direction: Direction) -> Result<Step, StorageError> {
-        self.direction = direction;
         if let Some(cursor) = &mut self.cursor {
             let step = cursor.step(direction)?;
             if step == Step::Waits || cursor.place().is_some() {
@@ -99,7 +78,21 @@ impl Source for Run {
         })
     }
 
-    fn seek<'a>(&'a mut self, target: Target<'a>) -> LocalBoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(self.go_to(target))
+    fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError> {
+        self.cursor = None;
+        self.index = match target {
+            Target::First => 0,
+            Target::Last => self.tables.len(),
+            Target::From(key) => self.tables.partition_point(|table| table.meta().largest < key),
+            Target::Before(key) => self.tables.partition_point(|table| table.meta().smallest < key),
+        };
+        if target.direction() == Direction::Backward {
+            // The last table that begins before the key holds the last entry before it.
+            let Some(index) = self.index.checked_sub(1) else { return Ok(Step::Done) };
+            self.index = index;
+        }
+        let Some(table) = self.tables.get(self.index) else { return Ok(Step::Done) };
+        let cursor = Cursor::new(Rc::clone(table), self.cache.clone())?;
+        self.cursor.insert(cursor).seek(target)
     }
 }

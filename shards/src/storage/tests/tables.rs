@@ -193,9 +193,16 @@ fn step(source: &mut dyn Source, direction: Direction) -> Result<(), StorageErro
     }
 }
 
+fn seek(source: &mut dyn Source, target: Target<'_>) -> Result<(), StorageError> {
+    match source.seek(target)? {
+        Step::Done => Ok(()),
+        Step::Waits => finish(source.load()),
+    }
+}
+
 /// All rows from a place on, that way.
 fn walk(source: &mut dyn Source, target: Target<'_>) -> Result<Vec<Row>, StorageError> {
-    finish(source.seek(target))?;
+    seek(source, target)?;
     let mut rows = Vec::new();
     while let Some(row) = at(source) {
         rows.push(row);

@@ -24,7 +24,7 @@ fn rows() -> Vec<Row> {
 
 /// Rows from a place on, that way.
 fn walk(source: &mut dyn Source, target: Target<'_>) -> Result<u64, StorageError> {
-    finish(source.seek(target))?;
+    super::seek(source, target)?;
     let mut rows = 0;
     while source.place().is_some() {
         source.change()?;

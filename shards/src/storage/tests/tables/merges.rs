@@ -70,14 +70,14 @@ impl Source for Listed {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn seek<'a>(&'a mut self, target: Target<'a>) -> LocalBoxFuture<'a, Result<(), StorageError>> {
+    fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError> {
         self.index = match target {
             Target::First => 1,
             Target::Last => self.rows.len(),
             Target::From(key) => self.rows.partition_point(|row| &row.0[..] < key) + 1,
             Target::Before(key) => self.rows.partition_point(|row| &row.0[..] < key),
         };
-        Box::pin(std::future::ready(Ok(())))
+        Ok(Step::Done)
     }
 }
 

@@ -89,7 +89,7 @@ fn follow(source: &mut dyn Source, rows: &[Row], moves: &[Move]) {
                 Target::From(_) => (Target::From(&key), below + 1),
                 Target::Before(_) => (Target::Before(&key), below),
             };
-            super::finish(source.seek(target)).unwrap();
+            super::seek(source, target).unwrap();
             index = goal;
         }
         let expected = index.checked_sub(1).and_then(|index| rows.get(index));
@@ -190,7 +190,7 @@ fn a_short_walk_reads_one_block_at_a_time() {
     let table = shelf.table(1, &rows);
     let cache = Rc::new(Cache::new(16 << 20));
     let mut cursor = Cursor::new(Rc::clone(&table), Some(Rc::clone(&cache))).unwrap();
-    super::finish(cursor.seek(Target::From(&rows[5000].0))).unwrap();
+    super::seek(&mut cursor, Target::From(&rows[5000].0)).unwrap();
     for row in &rows[5000..5020] {
         assert_eq!(at(&cursor).as_ref(), Some(row));
         step(&mut cursor, Direction::Forward).unwrap();
