@@ -7,7 +7,7 @@
 use std::{
     env, io,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use amaters_load::{
     drive::{Load, Mark},
     process::{self, Process},
     report::Report,
-    script::{KeySet, Mix},
+    script::{KeySet, Mix, batch},
     server::{RedisLog, Server},
     target::{Target, Work},
 };
@@ -95,6 +95,22 @@ struct Row {
     depth: usize,
     /// Least ratio that we want.
     aim: Option<f64>,
+    /// How many keys there are, if not as many as usual.
+    keys_count: Option<u32>,
+    /// Shards of our data directory.
+    shards: usize,
+}
+
+/// Ten writes at once over so many shards.
+const fn writes_at_once(
+    title: &'static str,
+    config: &'static str,
+    peer: Peer,
+    shape: (usize, usize),
+    shards: usize,
+    keys_count: Option<u32>,
+) -> Row {
+    Row { shards, keys_count, ..row(title, config, peer, 100, Mix::Batch, shape, None) }
 }
 
 const fn row(
@@ -106,10 +122,12 @@ const fn row(
     (connections, depth): (usize, usize),
     aim: Option<f64>,
 ) -> Row {
-    Row { title, config, peer, value_bytes, mix, connections, depth, aim }
+    let (keys_count, shards) = (None, 1);
+    Row { title, config, peer, value_bytes, mix, connections, depth, aim, keys_count, shards }
 }
 
 const REDIS: Peer = Peer::Redis(RedisLog::None);
+const SECONDLY: Peer = Peer::Redis(RedisLog::EverySecond);
 const LARGE: (usize, usize) = (8, 4);
 
 const ROWS: &[Row] = &[
@@ -126,15 +144,7 @@ const ROWS: &[Row] = &[
     row("GET 512 KiB, 8x4", MEMORY, Peer::Nghttpd, 512 * KIB, Mix::Get, LARGE, None),
     row("SET 512 KiB, 8x4", MEMORY, REDIS, 512 * KIB, Mix::Set, LARGE, None),
     row("GET 100 B, 8x32, lsm", INTERVAL, Peer::Nghttpd, 100, Mix::Get, (8, 32), None),
-    row(
-        "SET 100 B, 8x32, interval",
-        INTERVAL,
-        Peer::Redis(RedisLog::EverySecond),
-        100,
-        Mix::Set,
-        (8, 32),
-        None,
-    ),
+    row("SET 100 B, 8x32, interval", INTERVAL, SECONDLY, 100, Mix::Set, (8, 32), None),
     row("SET 100 B, 8x32, durable", ALWAYS, Peer::Etcd, 100, Mix::Set, (8, 32), Some(3.0)),
     row(
         "SET 100 B, 8x32, durable",
@@ -144,6 +154,18 @@ const ROWS: &[Row] = &[
         Mix::Set,
         (8, 32),
         None,
+    ),
+    writes_at_once("10 SETs, 8x8, interval", INTERVAL, SECONDLY, (8, 8), 1, None),
+    writes_at_once("the same, 4 shards", INTERVAL, SECONDLY, (8, 8), 4, None),
+    writes_at_once("10 SETs, 8x8, durable", ALWAYS, Peer::Etcd, (8, 8), 1, None),
+    writes_at_once("the same, 4 shards", ALWAYS, Peer::Etcd, (8, 8), 4, None),
+    writes_at_once(
+        "10 hot SETs, 64x1, durable",
+        ALWAYS,
+        Peer::Etcd,
+        (64, 1),
+        4,
+        Some(batch::WRITES),
     ),
 ];
 
@@ -200,7 +222,7 @@ impl Row {
         let program = program("AMATERS_SERVER")
             .unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_amaters-server")));
         let work = self.work(cli);
-        let ours = Server::amaters(&program, Some(SERVER), self.config)?;
+        let ours = self.ours(&program)?;
         let peer = self.peer.start(self.value_bytes)?;
         Target::Amaters.fill(ours.address, work.keys)?;
         self.peer.target().fill(peer.address, work.keys)?;
@@ -220,19 +242,37 @@ impl Row {
         Ok(())
     }
 
+    /// Our server, on a data directory of its own with as many shards as the row wants.
+    fn ours(&self, program: &Path) -> io::Result<Server> {
+        let server = Server::amaters(program, Some(SERVER), self.config)?;
+        if self.shards == 1 {
+            return Ok(server);
+        }
+        let data_dir = server.data_dir();
+        let folder = server.stop()?;
+        let mut reshard = Command::new(program);
+        reshard.args(["reshard", "--shards", &self.shards.to_string(), "--data-dir"]);
+        let output = reshard.arg(data_dir).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Server::amaters_in(program, Some(SERVER), self.config, folder)
+    }
+
     fn work(&self, cli: &Cli) -> Work {
         let seconds = if cli.short { 0.5 } else { cli.seconds };
         let mut keys = KeySet::of_values(self.value_bytes);
         if cli.short || matches!(self.peer, Peer::Etcd) {
             keys.keys_count = keys.keys_count.min(10_000);
         }
+        keys.keys_count = self.keys_count.unwrap_or(keys.keys_count);
         let load = Load::closed(self.connections, self.depth, Duration::from_secs_f64(seconds));
         Work { keys, mix: self.mix, load }
     }
 
     /// Allocations for each request, from a server that counts them (and is slower for it).
     fn allocations(&self, program: &Path, work: &Work) -> io::Result<f64> {
-        let mut server = Server::amaters(program, Some(SERVER), self.config)?;
+        let mut server = self.ours(program)?;
         Target::Amaters.fill(server.address, work.keys)?;
         let mut work = *work;
         work.load.warmup = Duration::ZERO;

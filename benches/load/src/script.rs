@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::wire::{Body, Script};
 
 pub mod amaters;
+pub mod batch;
 pub mod etcd;
 pub mod redis;
 
@@ -100,6 +101,8 @@ pub enum Mix {
     Set,
     /// This share of reads, from nought to one.
     Mixed(f64),
+    /// Ten writes at once, all or nothing ([`batch`]).
+    Batch,
 }
 
 impl Mix {
@@ -107,7 +110,8 @@ impl Mix {
     pub fn requests(self, keys: KeySet, seed: u64) -> impl FnMut() -> Option<u32> {
         let mut random = Random::new(seed);
         let reads = match self {
-            Self::Get => 1.0,
+            // The numbers of batches are those of the keys.
+            Self::Get | Self::Batch => 1.0,
             Self::Set => 0.0,
             Self::Mixed(share) => share,
         };

@@ -10,6 +10,7 @@ use crate::{
     script::{
         Download, KeySet, Mix,
         amaters::{self, Amaters},
+        batch::{self, Batches, Dialect},
         etcd::{self, Etcd},
         once,
         redis::Redis,
@@ -82,6 +83,21 @@ impl Target {
         mark: impl FnMut(Mark),
     ) -> io::Result<Report> {
         let authority = address.to_string();
+        if mix == Mix::Batch {
+            let (dialect, path) = match self {
+                Self::Amaters => (Dialect::Amaters, batch::AMATERS_PATH),
+                Self::Etcd => (Dialect::Etcd, batch::ETCD_PATH),
+                Self::Redis => (Dialect::Redis, ""),
+                Self::Nghttpd => return Err(io::Error::other("files have no batches")),
+            };
+            let script = Rc::new(Batches::new(dialect, keys));
+            if self == Self::Redis {
+                return drive::run(address, load, || Resp::new(script.clone()), next, mark);
+            }
+            let shape = Shape::grpc(&authority, path);
+            let wire = || Http2::new(script.clone(), shape.clone());
+            return drive::run(address, load, wire, next, mark);
+        }
         match self {
             Self::Amaters => {
                 let script = Rc::new(Amaters::new(keys));
@@ -98,7 +114,9 @@ impl Target {
                 let path = match mix {
                     Mix::Get => etcd::RANGE_PATH,
                     Mix::Set => etcd::PUT_PATH,
-                    Mix::Mixed(_) => return Err(io::Error::other("etcd has a path for each")),
+                    Mix::Mixed(_) | Mix::Batch => {
+                        return Err(io::Error::other("etcd has a path for each"));
+                    }
                 };
                 let shape = Shape::grpc(&authority, path);
                 let wire = || Http2::new(script.clone(), shape.clone());

@@ -73,7 +73,7 @@ impl Script for Amaters {
 }
 
 /// The fields of a result.
-fn result_of<'a>(body: &Body<'a>) -> Result<Fields<'a>, String> {
+pub(super) fn result_of<'a>(body: &Body<'a>) -> Result<Fields<'a>, String> {
     let mut fields = Fields(grpc_message(body)?);
     fields.enter(1).ok_or_else(|| in_band(body))?;
     Ok(fields)

@@ -12,11 +12,11 @@ pub const PUT_PATH: &str = "/etcdserverpb.KV/Put";
 
 /// `RangeRequest` and `PutRequest` begin alike.
 #[derive(Clone, PartialEq, prost::Message)]
-struct KeyAndValue {
+pub(super) struct KeyAndValue {
     #[prost(bytes = "vec", tag = "1")]
-    key: Vec<u8>,
+    pub(super) key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
+    pub(super) value: Vec<u8>,
 }
 
 /// Ranges over one key, then puts, of a set of keys. A connection has one path, so a run is of one

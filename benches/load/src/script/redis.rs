@@ -26,7 +26,7 @@ impl Redis {
     }
 }
 
-fn put(out: &mut Vec<u8>, words: &[&[u8]]) {
+pub(super) fn put(out: &mut Vec<u8>, words: &[&[u8]]) {
     out.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
         out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
