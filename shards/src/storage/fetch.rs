@@ -88,8 +88,9 @@ pub(super) enum Miss {
 pub(super) struct Fetched {
     entries: HashMap<TableId, BTreeMap<Key, Option<Change>>>,
     data: HashMap<(u64, u64), Bytes>,
-    /// By the key that they begin with.
-    rows: HashMap<TableId, BTreeMap<Key, Rows>>,
+    /// By where the range ends that they were read for, and by the key that they begin with: ranges of one transaction can
+    /// begin alike and end otherwise.
+    rows: HashMap<TableId, BTreeMap<Option<Key>, BTreeMap<Key, Rows>>>,
     /// Flushes that had been installed when it was read.
     flushes: u64,
 }
@@ -112,8 +113,9 @@ impl Fetched {
         self.data.get(&(blob.file, blob.offset))
     }
 
-    pub(super) fn rows(&self, id: TableId, from: &[u8]) -> Option<&Rows> {
-        self.rows.get(&id)?.get(from)
+    /// Rows from `from` on, of a range that ends at `to`.
+    pub(super) fn rows(&self, id: TableId, from: &[u8], to: &Option<Key>) -> Option<&Rows> {
+        self.rows.get(&id)?.get(to)?.get(from)
     }
 
     /// Reads what was missed. `flushes` is of the moment of the view.
@@ -142,7 +144,7 @@ impl Fetched {
                 Miss::Rows(id, collection, from, to, limit) => {
                     let range = (&*from, to.as_deref());
                     let rows = rows(view, cache, collection, range, limit).await?;
-                    self.rows.entry(id).or_default().insert(from, rows);
+                    self.rows.entry(id).or_default().entry(to).or_default().insert(from, rows);
                 }
             }
         }

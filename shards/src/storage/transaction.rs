@@ -99,9 +99,9 @@ impl<'a> Transaction<'a> {
         let mut reached = None;
         if let Some(number) = state.memtable.number(id).filter(|_| state.view.has_tables()) {
             let mut at = from;
+            let to = to.map(Key::new);
             loop {
-                let Some(rows) = fetched.rows(id, at) else {
-                    let to = to.map(Key::new);
+                let Some(rows) = fetched.rows(id, at, &to) else {
                     reached = Some((at, Miss::Rows(id, number, Key::new(at), to, limit)));
                     break;
                 };

@@ -91,6 +91,35 @@ fn what_is_flushed_and_merged_is_read_overwritten_deleted_and_comes_back() {
     });
 }
 
+/// The rows of one were taken for those of the other where both begin with the same key.
+#[test]
+fn ranges_of_one_transaction_that_begin_alike_end_where_each_was_asked_to() {
+    let mut machine = machine(1);
+    for key in 0..60u8 {
+        machine.shard().set("c", &[key], value(vec![key; 200])).unwrap();
+    }
+    machine.settle();
+    assert!(machine.shard().stats().flushes > 0);
+    // What has been written over or deleted since hides what is in tables.
+    machine.shard().set("c", &[5], value("new")).unwrap();
+    finish(machine.shard().delete("c", &[40])).unwrap();
+    machine.settle();
+    for ends in [[10, 50], [50, 10]] {
+        let scans = machine.shard().transact(LockSet::default(), move |transaction| {
+            let all = PageLimit { rows: 1000, bytes: 1 << 20 };
+            let scans = ends.map(|end| transaction.scan("c", &[0], Some(&[end]), all));
+            scans.into_iter().collect::<Result<Vec<_>, _>>()
+        });
+        let (pages, _) = finish(scans).unwrap();
+        for (page, end) in pages.into_iter().zip(ends) {
+            let keys: Vec<u8> = page.rows.iter().map(|(key, _)| key[0]).collect();
+            let expected: Vec<u8> = (0..end).filter(|key| *key != 40).collect();
+            assert_eq!(keys, expected, "up to {end}");
+            assert_eq!(page.rows[5].1, value("new"));
+        }
+    }
+}
+
 #[test]
 fn tables_are_merged_and_what_is_deleted_goes_in_every_way() {
     for way in WAYS {
