@@ -1,4 +1,13 @@
 //! Bugs that a test can plant, to see that the simulation finds them. Without tests there are none, and no trace of them.
+//!
+//! The feature `planted-bugs` brings them into the real program: the environment variable `AMATERS_PLANTED_BUG` names one
+//! there. It is for tests of the program, and does not build with optimisations, as what is shipped is.
+
+use std::rc::Rc;
+
+use super::disk::DiskFile;
+#[cfg(any(test, feature = "planted-bugs"))]
+use super::disk::late::Late;
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +40,38 @@ pub(super) enum Bug {
     OverwrittenNotFrozen,
     /// A flush lets go of the memtable and of the files of before, though snapshots want them.
     PastNotKept,
+    /// A group is told that it is in the log, but gets there only with the next one.
+    #[cfg_attr(
+        not(any(test, feature = "planted-bugs")),
+        expect(dead_code, reason = "it is made in builds for tests only")
+    )]
+    AnsweredEarly,
+    /// Readers see a part of a batch as soon as it is prepared, whatever becomes of the batch.
+    SeenUndecided,
+    /// Readers see a batch on each shard only when it has ended there, though its verdict is set for all.
+    HalfVisible,
 }
+
+#[cfg(all(feature = "planted-bugs", not(debug_assertions)))]
+compile_error!(
+    "the feature planted-bugs is for tests only: build without optimisations, or without the feature"
+);
 
 #[cfg(test)]
 thread_local! {
     static PLANTED: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// A file of a log, or one that answers before it has written.
+#[cfg(any(test, feature = "planted-bugs"))]
+pub(super) fn perhaps_late(file: Rc<dyn DiskFile>) -> Rc<dyn DiskFile> {
+    if is_planted(Bug::AnsweredEarly) { Rc::new(Late::new(file)) } else { file }
+}
+
+/// A file of a log.
+#[cfg(not(any(test, feature = "planted-bugs")))]
+pub(super) fn perhaps_late(file: Rc<dyn DiskFile>) -> Rc<dyn DiskFile> {
+    file
 }
 
 /// Whether this bug is to be made.
@@ -44,8 +80,20 @@ pub(super) fn is_planted(bug: Bug) -> bool {
     PLANTED.get() == Some(bug)
 }
 
+/// Whether this bug is to be made.
+#[cfg(all(feature = "planted-bugs", not(test)))]
+pub(super) fn is_planted(bug: Bug) -> bool {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let planted = PLANTED.get_or_init(|| {
+        let planted = std::env::var("AMATERS_PLANTED_BUG").ok();
+        tracing::warn!("built with planted bugs, for tests only; planted: {planted:?}");
+        planted
+    });
+    planted.as_ref().is_some_and(|planted| *planted == format!("{bug:?}"))
+}
+
 /// None is.
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "planted-bugs")))]
 pub(super) const fn is_planted(_: Bug) -> bool {
     false
 }

@@ -6,6 +6,8 @@
 
 pub mod blocking;
 pub mod glommio;
+#[cfg(any(test, feature = "planted-bugs"))]
+pub(in crate::storage) mod late;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 

@@ -19,7 +19,7 @@ use super::{
     segment::{self, HEADER_BYTES},
 };
 use crate::storage::{
-    StorageError,
+    StorageError, bugs,
     disk::{BLOCK_BYTES, DiskFile, Opening, Synced},
     header::Binding,
 };
@@ -281,7 +281,7 @@ impl Segment {
             binding,
             sequence,
             path,
-            file,
+            file: bugs::perhaps_late(file),
             tail: HEADER_BYTES,
             synced_to: HEADER_BYTES,
             zero_to: HEADER_BYTES,
@@ -295,6 +295,7 @@ impl Segment {
         let mut tail_block = Vec::with_capacity(BLOCK_BYTES);
         tail_block.extend_from_slice(reader.bytes(block, tail - block).await?);
         let Reader { path, binding, file, .. } = reader;
+        let file = bugs::perhaps_late(file);
         // What lies behind may not be durable: it is not counted as room.
         let zero_to = blocks(tail);
         Ok(Self { binding, sequence, path, file, tail, synced_to: tail, zero_to, tail_block })

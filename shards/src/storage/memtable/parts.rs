@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Memtable, TableId};
 use crate::storage::{
+    bugs::{Bug, is_planted},
     entry::Change,
     epoch::{Epoch, Epochs},
     key::Key,
@@ -17,6 +18,17 @@ use crate::storage::{
 pub(super) struct Provisional {
     change: Change,
     batch: Arc<Batch>,
+}
+
+impl Provisional {
+    /// The epoch from which on it is seen, if it is.
+    fn committed(&self, epochs: &Epochs) -> Option<Epoch> {
+        let committed = self.batch.verdict.committed(epochs);
+        if is_planted(Bug::SeenUndecided) {
+            return committed.or(Some(0));
+        }
+        committed.filter(|_| !is_planted(Bug::HalfVisible))
+    }
 }
 
 impl Memtable {
@@ -73,7 +85,7 @@ impl Memtable {
         epochs: &Epochs,
     ) -> Option<&Change> {
         let proposed = self.table(id).provisional.get(key)?;
-        proposed.batch.verdict.committed(epochs).map(|_| &proposed.change)
+        proposed.committed(epochs).map(|_| &proposed.change)
     }
 
     /// Puts the changes of a range into `layers` whose batches were committed no later than `snapshot`.
@@ -86,7 +98,7 @@ impl Memtable {
     ) {
         let proposed = self.table(id).provisional.range::<[u8], _>(range);
         let committed = proposed.filter(move |(_, proposed)| {
-            let committed = proposed.batch.verdict.committed(epochs);
+            let committed = proposed.committed(epochs);
             committed.is_some_and(|epoch| epoch <= snapshot)
         });
         layers.push(committed.map(|(key, proposed)| (key, &proposed.change)));

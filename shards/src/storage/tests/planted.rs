@@ -29,7 +29,7 @@ const BATCHES: Tell = |seed| {
 };
 
 /// The bugs, with what is to find them, and a part of the seeds that it is given.
-const BUGS: [(Bug, Tell, u64); 17] = [
+const BUGS: [(Bug, Tell, u64); 20] = [
     (Bug::FolderNotSynced, LOGGED, 1),
     (Bug::ValuesNotSynced, LOGGED, 1),
     (Bug::ValuesNotLookedAt, LOGGED, 1),
@@ -47,6 +47,9 @@ const BUGS: [(Bug, Tell, u64); 17] = [
     (Bug::PartsNotRestated, BATCHES, 1),
     (Bug::PartnersNotTold, BATCHES, 1),
     (Bug::AbortNotLogged, BATCHES, 1),
+    (Bug::AnsweredEarly, LOGGED, 1),
+    (Bug::SeenUndecided, BATCHES, 1),
+    (Bug::HalfVisible, BATCHES, 1),
 ];
 
 /// Seeds in which a bug is found, of so many.
