@@ -9,9 +9,12 @@ mod client;
 mod connections;
 mod endure;
 mod full_disk;
+mod histories;
 mod hostile;
 mod kills;
 mod reshard;
+mod sharded;
+mod value;
 
 static TURN: Mutex<()> = Mutex::new(());
 

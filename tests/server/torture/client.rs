@@ -65,8 +65,17 @@ impl Client {
 
     /// Several, all or nothing.
     pub(super) async fn batch(&self, queries: Vec<query::Query>) -> Result<Vec<Outcome>, Trouble> {
+        self.batch_within(None, queries).await
+    }
+
+    /// The same, in so much time.
+    pub(super) async fn batch_within(
+        &self,
+        timeout_ms: Option<u32>,
+        queries: Vec<query::Query>,
+    ) -> Result<Vec<Outcome>, Trouble> {
         let queries = queries.into_iter().map(|query| Query { query: Some(query) }).collect();
-        let request = BatchRequest { queries, ..BatchRequest::default() };
+        let request = BatchRequest { queries, timeout_ms, ..BatchRequest::default() };
         let response = self.0.clone().execute_batch(request).await?.into_inner();
         match response.response.unwrap() {
             batch_response::Response::Results(results) => {
@@ -78,10 +87,12 @@ impl Client {
 
     /// All keys and values, in key order.
     pub(super) async fn everything(&self) -> Result<Vec<(Bytes, Bytes)>, Trouble> {
-        let key = |data: &'static [u8]| Some(Key { data: data.into() });
-        let collection = COLLECTION.into();
-        let range = RangeQuery { collection, start: key(b""), end: key(LAST_KEY), limit: None };
-        let request = amaters::request(query::Query::Range(range));
+        self.stream(range(COLLECTION, "", LAST_KEY)).await
+    }
+
+    /// The rows of a range or a filter, as a stream.
+    pub(super) async fn stream(&self, query: query::Query) -> Result<Vec<(Bytes, Bytes)>, Trouble> {
+        let request = amaters::request(query);
         let mut stream = self.0.clone().execute_stream(request).await?.into_inner();
         let mut rows = Vec::new();
         while let Some(response) = stream.message().await? {
@@ -95,6 +106,17 @@ impl Client {
         }
         Ok(rows)
     }
+}
+
+/// Keys in `[start, end)`.
+pub(super) fn range(
+    collection: &str,
+    start: impl AsRef<[u8]>,
+    end: impl AsRef<[u8]>,
+) -> query::Query {
+    let key = |data: &[u8]| Some(Key { data: Bytes::copy_from_slice(data) });
+    let (start, end) = (key(start.as_ref()), key(end.as_ref()));
+    query::Query::Range(RangeQuery { collection: collection.into(), start, end, limit: None })
 }
 
 pub(super) fn get(key: &str) -> query::Query {

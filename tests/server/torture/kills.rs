@@ -19,7 +19,6 @@ use crate::harness::Folder;
 
 mod ledger;
 mod load;
-mod value;
 
 /// Kills in the short form.
 const KILLS: u64 = 3;

@@ -5,11 +5,11 @@ use std::{cell::RefCell, net::SocketAddr, rc::Rc};
 use amaters_load::script::Random;
 use tokio::task::{JoinHandle, spawn_local};
 
-use super::{
-    ledger::{Figures, Unit},
+use super::ledger::{Figures, Unit};
+use crate::torture::{
+    client::{Client, Trouble, delete, get, set},
     value::{value, version_of},
 };
-use crate::torture::client::{Client, Trouble, delete, get, set};
 
 /// Connections, and writers on each.
 const CONNECTIONS: usize = 4;

@@ -1,0 +1,47 @@
+//! A data directory of several shards, whatever the number of reactors that serve it.
+
+use rustix::process::Signal;
+
+use crate::harness::{Folder, Server};
+
+/// Shards of the data directory.
+pub(super) const SHARDS: u32 = 4;
+
+/// A server, and how it is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting<'a> {
+    pub(super) sync_mode: &'a str,
+    /// One reactor on each.
+    pub(super) cores: usize,
+    /// A bug that it makes, if it was built for that.
+    pub(super) bug: Option<&'a str>,
+}
+
+impl Setting<'_> {
+    /// An empty data directory of [`SHARDS`] shards.
+    pub(super) fn folder(&self) -> Folder {
+        let folder = Folder::new();
+        // Small memtables and segments, so that flushes and new segments come in every life.
+        let storage = "[storage]\nmemtable_size_mb = 1\n";
+        let sync_mode = self.sync_mode;
+        let wal = format!("[storage.wal]\nsegment_size_mb = 1\nsync_mode = \"{sync_mode}\"\n");
+        folder.config("", &format!("{storage}{wal}"));
+        let mut server = Setting { bug: None, ..*self }.serve(&folder);
+        server.signal(Signal::TERM);
+        assert!(server.end().success());
+        let told = folder.run(&format!("reshard --config a.toml --shards {SHARDS}"));
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        folder
+    }
+
+    /// A server in that folder.
+    pub(super) fn serve(&self, folder: &Folder) -> Server {
+        let cores = self.cores;
+        let words = format!("start --config a.toml --bind 127.0.0.1:0 --cores {cores}");
+        let mut command = folder.command(&words);
+        if let Some(bug) = self.bug {
+            command.env("AMATERS_PLANTED_BUG", bug);
+        }
+        Server::spawn(&mut command)
+    }
+}
