@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod bank;
 mod client;
 mod connections;
 mod endure;
