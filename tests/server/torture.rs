@@ -13,6 +13,7 @@ mod full_disk;
 mod histories;
 mod hostile;
 mod kills;
+mod life;
 mod reshard;
 mod sharded;
 mod value;

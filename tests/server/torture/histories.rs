@@ -3,20 +3,23 @@
 //! `AMATERS_HISTORIES` says how many lives of a server, for each sync mode and number of reactors.
 
 use std::{
-    env, fmt,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    fmt,
+    ops::Range,
+    time::{Duration, Instant},
 };
 
 use amaters_load::script::Random;
-use rustix::process::Signal;
-use tokio::{runtime, task::LocalSet, time::timeout};
 
 use self::{
     call::{ABSENT, Call, Content, KEYS, Step},
     check::Proof,
     clients::Witness,
 };
-use super::{alone, sharded::Setting};
+use super::{
+    alone,
+    life::{self, kill_within, patiently, perhaps_kill_a_start},
+    sharded::Setting,
+};
 use crate::{
     harness::Folder,
     wire::client::{Kind, ONE, TWO},
@@ -35,10 +38,8 @@ mod wire;
 const LIVES: u64 = 2;
 /// Lives of one data directory.
 const LIVES_IN_FOLDER: u64 = 10;
-/// Shortest and longest life of a server.
-const LIFE_MS: std::ops::Range<u32> = 200..1200;
-/// Longest that anything may take that follows a kill; only what hangs takes it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server lives.
+const LIFE_MS: Range<u32> = 200..1200;
 
 #[test]
 fn histories_are_strictly_serializable_with_sync_mode_always() {
@@ -52,7 +53,7 @@ fn histories_are_strictly_serializable_with_sync_mode_interval() {
 
 fn check_histories(sync_mode: &str) {
     let _alone = alone();
-    let lives = env::var("AMATERS_HISTORIES").map_or(LIVES, |count| count.parse().unwrap());
+    let lives = life::times("AMATERS_HISTORIES", LIVES);
     for kind in [TWO, ONE].into_iter().filter(Kind::is_possible) {
         let figures = run(&Setting { sync_mode, cores: kind.cores, bug: None }, lives);
         println!("sync_mode {sync_mode}, {} reactors: {figures}", kind.cores);
@@ -65,6 +66,8 @@ fn check_histories(sync_mode: &str) {
 #[derive(Debug, Default)]
 struct Figures {
     lives: u64,
+    /// Kills during a start, between two lives.
+    early: u64,
     proof: Proof,
     batches: u64,
     scans: u64,
@@ -76,16 +79,12 @@ struct Figures {
 
 /// Lives of servers one after the other; stops at the first violation.
 fn run(setting: &Setting<'_>, lives: u64) -> Figures {
-    // It decides when and what; the kernel decides the rest.
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let mut random = Random::new(seed);
+    let mut random = life::random();
     let mut figures = Figures::default();
     while figures.lives < lives && figures.violations.is_empty() {
         let folder = setting.folder();
         let count = LIVES_IN_FOLDER.min(lives - figures.lives);
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let story = live_again_and_again(&folder, setting, count, &mut random, &mut figures);
-        LocalSet::new().block_on(&runtime, story);
+        life::tell(live_again_and_again(&folder, setting, count, &mut random, &mut figures));
     }
     figures
 }
@@ -103,17 +102,12 @@ async fn live_again_and_again(
     for _ in 0..lives {
         let begun = Instant::now();
         let tasks = clients::start(server.address, &witness, random.next() >> 1).await;
-        let life = LIFE_MS.start + random.below(LIFE_MS.end - LIFE_MS.start);
-        tokio::time::sleep(Duration::from_millis(life.into())).await;
-        server.signal(Signal::KILL);
-        for task in tasks {
-            timeout(PATIENCE, task).await.expect("a client hangs").unwrap();
-        }
-        server.end();
+        kill_within(LIFE_MS, &mut server, tasks, random).await;
         witness.borrow_mut().note_death();
+        figures.early += u64::from(perhaps_kill_a_start(setting.command(folder), random));
         server = setting.serve(folder);
         let look = clients::look_at_everything(server.address, &witness);
-        let content = timeout(PATIENCE, look).await.expect("the server hangs");
+        let content = patiently(look).await;
         let calls = witness.borrow_mut().take_calls();
         figures.asked += begun.elapsed();
         figures.check(&initial, &calls);
@@ -163,10 +157,11 @@ impl fmt::Display for Figures {
         let Proof { calls, unknown, happened, edges, rounds, key_choices, choices } = self.proof;
         write!(
             out,
-            "{} kills; {calls} calls ({} batches, {} scans), {unknown} unanswered of which {happened} were seen, {} refused; \
+            "{} kills and {} during a start; {calls} calls ({} batches, {} scans), {unknown} unanswered of which {happened} were seen, {} refused; \
              edges: {} found, {} replaced, {} overwritten, {} of time; {rounds} rounds, {key_choices} choices for single keys, \
              {choices} for all; {:.1} s asked, {:.1} s checked; {} violations",
             self.lives,
+            self.early,
             self.batches,
             self.scans,
             self.refused,

@@ -1,5 +1,7 @@
 //! A data directory of several shards, whatever the number of reactors that serve it.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use crate::harness::{Folder, Server};
@@ -36,12 +38,17 @@ impl Setting<'_> {
 
     /// A server in that folder.
     pub(super) fn serve(&self, folder: &Folder) -> Server {
+        Server::spawn(&mut self.command(folder))
+    }
+
+    /// What starts it.
+    pub(super) fn command(&self, folder: &Folder) -> Command {
         let cores = self.cores;
         let words = format!("start --config a.toml --bind 127.0.0.1:0 --cores {cores}");
         let mut command = folder.command(&words);
         if let Some(bug) = self.bug {
             command.env("AMATERS_PLANTED_BUG", bug);
         }
-        Server::spawn(&mut command)
+        command
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     pub(super) kills: u64,
+    /// Kills during a start, beside those.
+    pub(super) early: u64,
     /// Transfers that were answered, that were not, and those of the latter that had happened.
     pub(super) transfers: u64,
     pub(super) unanswered: u64,
@@ -137,6 +139,7 @@ fn check_total(values: &[impl AsRef<[u8]>]) -> Result<(), String> {
 impl Figures {
     pub(super) fn add(&mut self, other: Self) {
         self.kills += other.kills;
+        self.early += other.early;
         self.transfers += other.transfers;
         self.unanswered += other.unanswered;
         self.happened += other.happened;
@@ -150,9 +153,10 @@ impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "{} kills, {} transfers answered, {} refused, {} unanswered of which {} had happened, {} scans of {ACCOUNTS} \
+            "{} kills and {} during a start, {} transfers answered, {} refused, {} unanswered of which {} had happened, {} scans of {ACCOUNTS} \
              accounts, {} broken",
             self.kills,
+            self.early,
             self.transfers,
             self.refused,
             self.unanswered,
