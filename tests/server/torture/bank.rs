@@ -49,7 +49,7 @@ fn keep_the_total(sync_mode: &str) {
     let mut random = life::random();
     let mut total = Figures::default();
     while total.kills < kills && total.broken.is_empty() {
-        let folder = setting.folder();
+        let folder = setting.folder(&mut random);
         let lives = KILLS_IN_FOLDER.min(kills - total.kills);
         total.add(life::tell(kill_again_and_again(&folder, &setting, lives, &mut random)));
     }

@@ -82,7 +82,7 @@ fn run(setting: &Setting<'_>, lives: u64) -> Figures {
     let mut random = life::random();
     let mut figures = Figures::default();
     while figures.lives < lives && figures.violations.is_empty() {
-        let folder = setting.folder();
+        let folder = setting.folder(&mut random);
         let count = LIVES_IN_FOLDER.min(lives - figures.lives);
         life::tell(live_again_and_again(&folder, setting, count, &mut random, &mut figures));
     }

@@ -2,12 +2,16 @@
 
 use std::process::Command;
 
+use amaters_load::script::Random;
 use rustix::process::Signal;
 
 use crate::harness::{Folder, Server};
 
-/// Shards of the data directory.
-pub(super) const SHARDS: u32 = 4;
+/// Shards of the data directory: more of them have smaller memtables.
+const SHARDS: [u32; 2] = [4, 16];
+
+/// Length from which on values go to blob files: few do, so that many fill memtables, which are flushed then.
+const THRESHOLD_BYTES: u32 = 128 * 1024;
 
 /// A server, and how it is run.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +24,19 @@ pub(super) struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    /// An empty data directory of [`SHARDS`] shards.
-    pub(super) fn folder(&self) -> Folder {
+    /// An empty data directory of several shards.
+    pub(super) fn folder(&self, random: &mut Random) -> Folder {
         let folder = Folder::new();
-        // Small memtables and segments, so that flushes and new segments come in every life.
         let storage = "[storage]\nmemtable_size_mb = 1\n";
+        let blob = format!("[storage.blob]\nthreshold_bytes = {THRESHOLD_BYTES}\n");
         let sync_mode = self.sync_mode;
         let wal = format!("[storage.wal]\nsegment_size_mb = 1\nsync_mode = \"{sync_mode}\"\n");
-        folder.config("", &format!("{storage}{wal}"));
+        folder.config("", &format!("{storage}{blob}{wal}"));
         let mut server = Setting { bug: None, ..*self }.serve(&folder);
         server.signal(Signal::TERM);
         assert!(server.end().success());
-        let told = folder.run(&format!("reshard --config a.toml --shards {SHARDS}"));
+        let shards = SHARDS[random.below(SHARDS.len() as u32) as usize];
+        let told = folder.run(&format!("reshard --config a.toml --shards {shards}"));
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
         folder
     }

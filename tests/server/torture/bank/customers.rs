@@ -1,13 +1,16 @@
 //! Owners who move money, and tellers who count it, until the server is gone.
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc};
+use std::{cell::RefCell, net::SocketAddr, rc::Rc, time::Duration};
 
 use amaters_load::script::Random;
 use amaters_proto::{
     query::{Query, query::Query as Kind, query_result::Result as Outcome},
     types::Predicate,
 };
-use tokio::task::{JoinHandle, spawn_local};
+use tokio::{
+    task::{JoinHandle, spawn_local},
+    time::sleep,
+};
 
 use super::ledger::{ACCOUNTS, COMMON, Ledger, OPENING, balance, value};
 use crate::{
@@ -19,6 +22,12 @@ use crate::{
 const CONNECTIONS: usize = 3;
 const OWNERS: usize = 8;
 const COLLECTION: &str = "bank";
+/// Values that only fill memtables, and the time between two.
+const BALLAST: u32 = 64;
+const BALLAST_BYTES: usize = 48 * 1024;
+const PRESS_PAUSE: Duration = Duration::from_millis(50);
+/// The code of the error that ends a scan for which too much would have to be kept.
+const OUTDATED: i32 = 6002;
 /// The most that is moved at once.
 const AMOUNT_MAX: u32 = 1000;
 
@@ -43,7 +52,8 @@ pub(super) async fn start(address: SocketAddr, ledger: &Shared, seed: u64) -> Ve
             let random = Random::new(seed + owner as u64);
             tasks.push(spawn_local(own(client.clone(), Rc::clone(ledger), owner, random)));
         }
-        tasks.push(spawn_local(count(client, Rc::clone(ledger), connection)));
+        tasks.push(spawn_local(count(client.clone(), Rc::clone(ledger), connection)));
+        tasks.push(spawn_local(press(client, Random::new(seed + 1000 + connection as u64))));
     }
     tasks
 }
@@ -155,11 +165,23 @@ impl Transfer {
     }
 }
 
+/// Fills memtables with something else, so that they are flushed while transfers are under way.
+async fn press(client: Client, mut random: Random) {
+    loop {
+        let name = format!("ballast-{:02}", random.below(BALLAST));
+        match client.ask(kind(set("ballast", name, blob(vec![7; BALLAST_BYTES])))).await {
+            Ok(_) => sleep(PRESS_PAUSE).await,
+            Err(Trouble::Gone(_)) => return,
+            Err(refused) => panic!("{refused:?}"),
+        }
+    }
+}
+
 /// A teller: reads the whole bank in one way after the other.
 async fn count(client: Client, ledger: Shared, first: usize) {
     for way in (0..WAYS.len()).cycle().skip(first) {
         let (name, _) = WAYS[way];
-        match read(&client, WAYS[way].1).await {
+        match read_in_the_end(&client, &ledger, WAYS[way].1).await {
             Ok(values) => ledger.borrow_mut().check_total(name, &values),
             Err(Trouble::Gone(_)) => return,
             Err(refused) => panic!("{name}: {refused:?}"),
@@ -186,6 +208,22 @@ const WAYS: [(&str, Way); 5] = [
     ("a batch of gets", Way::Gets),
     ("a range in a batch", Way::Locked),
 ];
+
+/// Reads until it is not too late: the memtables are so small that what a scan wants is not always kept.
+async fn read_in_the_end(
+    client: &Client,
+    ledger: &Shared,
+    way: Way,
+) -> Result<Vec<Vec<u8>>, Trouble> {
+    loop {
+        match read(client, way).await {
+            Err(Trouble::Refused { code: OUTDATED, .. }) => {
+                ledger.borrow_mut().figures.outdated += 1;
+            }
+            result => return result,
+        }
+    }
+}
 
 async fn read(client: &Client, way: Way) -> Result<Vec<Vec<u8>>, Trouble> {
     let everything = || range(COLLECTION, "", "b");
@@ -223,7 +261,7 @@ async fn read(client: &Client, way: Way) -> Result<Vec<Vec<u8>>, Trouble> {
 pub(super) async fn audit(address: SocketAddr, ledger: &Shared) {
     let client = Client::connect(address).await;
     for (name, way) in WAYS {
-        let values = read(&client, way).await.unwrap();
+        let values = read_in_the_end(&client, ledger, way).await.unwrap();
         let ledger = &mut *ledger.borrow_mut();
         ledger.check_total(&format!("{name} after a kill"), &values);
         if values.len() == ACCOUNTS {

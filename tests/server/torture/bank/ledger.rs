@@ -40,6 +40,8 @@ pub(super) struct Figures {
     pub(super) refused: u64,
     /// Times that the whole bank was read.
     pub(super) scans: u64,
+    /// Reads of the whole bank that came too late, and were refused.
+    pub(super) outdated: u64,
     pub(super) broken: Vec<String>,
 }
 
@@ -145,6 +147,7 @@ impl Figures {
         self.happened += other.happened;
         self.refused += other.refused;
         self.scans += other.scans;
+        self.outdated += other.outdated;
         self.broken.extend(other.broken);
     }
 }
@@ -154,7 +157,7 @@ impl fmt::Display for Figures {
         write!(
             out,
             "{} kills and {} during a start, {} transfers answered, {} refused, {} unanswered of which {} had happened, {} scans of {ACCOUNTS} \
-             accounts, {} broken",
+             accounts, {} more were too late, {} broken",
             self.kills,
             self.early,
             self.transfers,
@@ -162,6 +165,7 @@ impl fmt::Display for Figures {
             self.unanswered,
             self.happened,
             self.scans,
+            self.outdated,
             self.broken.len()
         )
     }
