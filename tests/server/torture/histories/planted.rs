@@ -6,7 +6,7 @@ use super::run;
 use crate::torture::{alone, sharded::Setting};
 
 /// Lives within which a bug must show.
-const LIVES: u64 = 10;
+const LIVES: u64 = 30;
 
 /// What was answered is not in the log yet: the next kill takes it.
 #[test]
