@@ -39,7 +39,7 @@ pub(crate) use self::{
     source::Source,
     written::{Assignment, Origin, Written},
 };
-use crate::cores::Cores;
+use crate::{cores::Cores, metrics::MetricsSettings};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -76,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) log_level: Level,
     /// `logging.format`.
     pub(crate) log_format: Format,
+    /// `metrics`.
+    pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
     pub(crate) notices: Vec<String>,
     /// The values behind all this, for `--show` and for a later comparison.
@@ -106,6 +108,7 @@ impl Config {
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
             log_level: raw.logging.level,
             log_format: raw.logging.format,
+            metrics: metrics(&raw.metrics, &written),
             notices: rules::notices(&raw, &written),
             data_dir,
             written,
@@ -161,6 +164,15 @@ fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
             levels: storage.compaction.num_levels,
             multiplier: storage.compaction.level_multiplier,
         },
+    }
+}
+
+fn metrics(raw: &raw::Metrics, written: &Written) -> MetricsSettings {
+    MetricsSettings {
+        enabled: raw.enabled,
+        bind_address: raw.bind_address,
+        bind_address_written: written.is_written("metrics.bind_address"),
+        export_interval: Duration::from_secs(raw.export_interval_secs),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     panic, thread,
 };
 
-pub(crate) use queue::flush;
+pub(crate) use queue::{dropped, flush};
 
 use tracing_subscriber::{
     Registry,

@@ -10,7 +10,9 @@ use crate::{
         changes::{Change, changes},
     },
     control::Control,
+    metrics::{self, MetricsSettings},
     preflight,
+    telemetry::ReloadResult,
 };
 
 impl Control<'_> {
@@ -21,10 +23,14 @@ impl Control<'_> {
             return;
         };
         match self.source.load().map_err(|error| error.to_string()).and_then(|new| self.fit(new)) {
-            Err(error) => tracing::error!("Config reload failed — keeping old config: {error}"),
-            Ok(new) => {
+            Err(error) => {
+                self.telemetry.reloaded(ReloadResult::Failed);
+                tracing::error!("Config reload failed — keeping old config: {error}");
+            }
+            Ok((new, endpoint)) => {
                 let changes = changes(&self.running.written, &new.written);
                 if changes.is_empty() {
+                    self.telemetry.reloaded(ReloadResult::Unchanged);
                     tracing::info!("Config reload: no changes detected in {}", file.display());
                     return;
                 }
@@ -32,6 +38,8 @@ impl Control<'_> {
                 let skipped = changes.len() - applied;
                 changes.iter().for_each(report);
                 tracing::info!("Config reload successful: {applied} applied, {skipped} skipped");
+                self.telemetry.reloaded(ReloadResult::Successful);
+                self.endpoint.apply(endpoint);
                 // Last, because the new level may hide the report.
                 let live = changes.iter().filter(|change| change.live);
                 live.for_each(|change| self.apply(change.path, &new));
@@ -40,11 +48,14 @@ impl Control<'_> {
     }
 
     /// `new`, if the machine grants it.
-    fn fit(&self, new: Config) -> Result<Config, String> {
+    fn fit(&self, new: Config) -> Result<(Config, metrics::Prepared), String> {
         let reactors = self.reactors.counters().len();
         preflight::check_open_files(new.limits.connections_max, reactors)
             .map_err(|error| error.to_string())?;
-        Ok(new)
+        // The address is not live.
+        let settings = MetricsSettings { enabled: new.metrics.enabled, ..self.running.metrics };
+        let endpoint = self.endpoint.prepare(&settings).map_err(|error| error.to_string())?;
+        Ok((new, endpoint))
     }
 
     /// Cannot fail: `new` is checked.
@@ -61,6 +72,10 @@ impl Control<'_> {
             | "storage.compaction.num_levels"
             | "storage.compaction.level_multiplier" => {
                 self.reactors.set_compaction(new.tree.compaction);
+            }
+            "metrics.enabled" => self.running.metrics.enabled = new.metrics.enabled,
+            "metrics.export_interval_secs" => {
+                self.running.metrics.export_interval = new.metrics.export_interval;
             }
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }

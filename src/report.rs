@@ -15,7 +15,7 @@ impl Control<'_> {
                 "reactor {reactor}: turns {}, requests {}, connections {connections}, longest gap \
                  {:.1} ms",
                 counters.turns.get(),
-                counters.requests.get(),
+                counters.requests(),
                 gap.as_secs_f64() * 1e3,
             );
         }

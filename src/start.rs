@@ -3,19 +3,22 @@
 //! Nothing is made before the machine has granted everything, and nothing in the data directory
 //! is touched before its lock is held.
 
-use std::{error::Error, fs, io, path::Path, process::ExitCode};
+use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use amaters_shards::{IO_MEMORY_BYTES, Reactors, settings::Settings};
+use amaters_shards::{IO_MEMORY_BYTES, Reactors, Watch, settings::Settings};
 
 use crate::{
     config::{Config, Source, template},
-    control::{Control, End},
+    control::{Control, End, Meters},
     cores::{Offer, Ranges},
     directory::Directory,
     gaps::Gaps,
     logging,
+    metrics::{Endpoint, summary::Meter},
+    notify::Notify,
     pid_file::PidFile,
     preflight, signals,
+    telemetry::Telemetry,
 };
 
 /// A reactor died: EX_SOFTWARE of sysexits.h.
@@ -54,12 +57,34 @@ fn serve(
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
     let pid_file = PidFile::write(&config)?;
     let settings = Settings { io_memory_bytes, ..settings(&config, &directory, cpus.clone()) };
-    let reactors = amaters_shards::start(settings)?;
+    let telemetry = Arc::new(Telemetry::new());
+    let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
+    let mut notify = Notify::from_environment();
+    let mut waiting = |watch: &Watch| {
+        telemetry.has_reactors(watch);
+        notify.recovering(watch.recovery_steps(), Instant::now());
+    };
+    let reactors = amaters_shards::start(settings, &mut waiting)?;
+    let watch = reactors.watch();
+    telemetry.has_reactors(&watch);
     directory.has_served()?;
+    telemetry.serves();
+    notify.ready(&format!("serving on {}", reactors.local_address()));
     announce(&config, &directory, &reactors, &cpus);
 
-    let gaps = Gaps::new(cpus.len());
-    let mut control = Control { running: config, source, level, reactors, gaps };
+    let (gaps, now) = (Gaps::new(cpus.len()), Instant::now());
+    let meters = Meters { export: Meter::new(&watch, now), status: Meter::new(&watch, now) };
+    let mut control = Control {
+        running: config,
+        source,
+        level,
+        reactors,
+        gaps,
+        telemetry,
+        endpoint,
+        notify,
+        meters,
+    };
     match control.serve(&requests) {
         End::Asked => {
             control.stop()?;

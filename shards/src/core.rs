@@ -10,16 +10,17 @@ use std::{
     time::Instant,
 };
 
+use arc_swap::ArcSwapOption;
 use bytes::BytesMut;
 
 use crate::{
-    counters::Counters,
-    grpc::headers::Headers,
+    counters::{Counter, Counters, End},
+    grpc::{headers::Headers, method::Method},
     net::registry::Registry,
     payload::{Payload, Writer},
     router::Router,
     settings::Settings,
-    storage::{Epochs, MergeSlots},
+    storage::{Epochs, MergeSlots, Shard, Stats},
 };
 
 /// One reactor's belongings.
@@ -40,7 +41,16 @@ pub struct Core {
     pub awaited: Rc<Cell<usize>>,
     /// Open connections of this reactor.
     pub registry: Registry,
+    /// Requests that have ended in this turn.
+    ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
+}
+
+/// A request that has ended, but for the time that it took.
+struct Ended {
+    method: Option<Method>,
+    arrived: Instant,
+    end: End,
 }
 
 /// What all reactors and the control thread share: atomics, each with one writer or rarely written.
@@ -55,6 +65,10 @@ pub struct Process {
     pub connections: Vec<AtomicUsize>,
     /// For each reactor.
     pub counters: Vec<Counters>,
+    /// For each reactor the steps of its recovery.
+    pub recovery_steps: Vec<Arc<Counter>>,
+    /// For each shard its figures, as its owner saw them last.
+    pub shards: Vec<ArcSwapOption<Stats>>,
     /// For merges of all reactors.
     pub merge_slots: MergeSlots,
     /// For the shards and the snapshots of all reactors.
@@ -89,6 +103,7 @@ impl Core {
             flight: Rc::default(),
             awaited: Rc::default(),
             registry: Registry::default(),
+            ended: RefCell::default(),
             scratch: RefCell::default(),
         }
     }
@@ -96,6 +111,49 @@ impl Core {
     /// This reactor's counters, which only it writes.
     pub fn counters(&self) -> &Counters {
         &self.process.counters[self.index]
+    }
+
+    /// A request has ended. Its time is taken with that of the others of this turn.
+    pub fn ended(&self, method: Option<Method>, arrived: Instant, end: End) {
+        self.ended.borrow_mut().push(Ended { method, arrived, end });
+    }
+
+    /// Takes the time of the requests that have ended in this turn: one look at the clock for all of them.
+    pub fn settle_ended(&self) {
+        let mut ended = self.ended.borrow_mut();
+        if ended.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for Ended { method, arrived, end } in ended.drain(..) {
+            let latency = now.saturating_duration_since(arrived);
+            self.counters().method(method).ended(end, latency);
+        }
+    }
+
+    /// Tells the control thread what this reactor holds at the moment.
+    pub fn publish_load(&self) {
+        let counters = self.counters();
+        counters.in_flight_bytes.set(self.flight.get() as u64);
+        counters.hops.set(self.router.hops());
+        counters.hops_under_way.set(self.router.hops_under_way() as u64);
+    }
+
+    /// Tells the control thread how the shards of this reactor are.
+    pub fn publish_shards(&self) {
+        let mut poisoned = 0;
+        for (shard, figures) in self.own_shards() {
+            let stats = shard.stats();
+            poisoned += u64::from(stats.poisoned.is_some());
+            figures.store(Some(Arc::new(stats)));
+        }
+        self.counters().poisoned_shards.set(poisoned);
+    }
+
+    /// The shards of this reactor, each with the place of its figures.
+    fn own_shards(&self) -> impl Iterator<Item = (&Shard, &ArcSwapOption<Stats>)> {
+        let places = self.process.shards.iter().skip(self.index);
+        self.router.local_shards().iter().zip(places.step_by(self.process.counters.len()))
     }
 
     /// Builds bytes in a buffer that the answers of this reactor share.

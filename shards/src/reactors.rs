@@ -12,11 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender};
 use tracing::info;
 
 use crate::{
-    core::{Health, Process},
+    core::Process,
     counters::Counters,
     mesh,
     net::listener,
@@ -25,6 +26,7 @@ use crate::{
     router::panic_text,
     settings::{CompactionSettings, Durability, Engine, Settings},
     storage::{Decisions, Epochs, MergeSlots},
+    watch::Watch,
 };
 
 /// The server cannot start.
@@ -81,14 +83,15 @@ struct Member {
 #[derive(Default)]
 struct Alive {
     dead: AtomicBool,
-    last_words: arc_swap::ArcSwapOption<String>,
+    last_words: ArcSwapOption<String>,
 }
 
-/// Starts one reactor on each CPU of the settings; returns when all of them listen.
+/// Starts one reactor on each CPU of the settings; returns when all of them listen. `waiting` is called every few milliseconds
+/// until then.
 ///
 /// # Errors
 /// One that cannot start stops all.
-pub fn start(settings: Settings) -> Result<Reactors, StartError> {
+pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reactors, StartError> {
     let address = settings.bind_address;
     let count = settings.cpus.len();
     let bind = |error| StartError::Bind { address, error };
@@ -99,6 +102,8 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         counters: (0..count).map(|_| Counters::default()).collect(),
+        recovery_steps: (0..count).map(|_| Arc::default()).collect(),
+        shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
         epochs: Epochs::new(count),
     });
@@ -125,16 +130,17 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         members.push(Member { thread, alive, beat, pulse, commands, reports });
     }
     let mut reactors = Reactors { address, process, members, closing_max };
-    let opened = reactors.reports(|report| match report {
+    let open = |report| match report {
         Report::Open(traces) => Ok(traces),
         other => Err(other),
-    })?;
+    };
+    let opened = reactors.reports(open, waiting)?;
     let decisions = Decisions::of(&opened.into_iter().flatten().collect());
     announce(&decisions);
     reactors.command(&Command::Resolve(Arc::new(decisions)));
-    reactors.wait_for(|report| matches!(report, Report::Resolved))?;
+    reactors.wait_for(|report| matches!(report, Report::Resolved), waiting)?;
     reactors.command(&Command::Listen);
-    reactors.wait_for(|report| matches!(report, Report::Listening))?;
+    reactors.wait_for(|report| matches!(report, Report::Listening), waiting)?;
     Ok(reactors)
 }
 
@@ -219,9 +225,9 @@ impl Reactors {
         self.members.iter().enumerate().find_map(dead)
     }
 
-    /// Whether requests are served.
-    pub fn health(&self) -> Health {
-        self.process.health()
+    /// For whoever wants to look at the reactors from another thread.
+    pub fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.process))
     }
 
     /// Each reactor's numbers.
@@ -260,22 +266,30 @@ impl Reactors {
         self.process.connections() == 0
     }
 
-    /// Waits for the drain until `deadline`, then ends what is left, syncs and closes.
+    /// The longest time that a reactor has not answered the pulse.
+    pub fn silence(&self) -> Duration {
+        let now = Instant::now();
+        self.members.iter().map(|member| member.pulse.silent(now)).max().unwrap_or_default()
+    }
+
+    /// Waits for the drain until `deadline`, then ends what is left, syncs and closes. `waiting` is called every few
+    /// milliseconds until then.
     ///
     /// # Errors
     /// A reactor died, does not answer, or a shard could not be synced.
     #[expect(clippy::disallowed_methods, reason = "this is the control thread, not a reactor")]
-    pub fn stop(mut self, deadline: Instant) -> Result<(), StopError> {
+    pub fn stop(mut self, deadline: Instant, waiting: &mut dyn FnMut()) -> Result<(), StopError> {
         self.drain();
         while !self.is_drained() && Instant::now() < deadline && self.dead().is_none() {
             self.pulse();
+            waiting();
             thread::sleep(LOOK);
         }
         self.command(&Command::Stop);
         let end = self.closing_max.map(|time| deadline.max(Instant::now()) + time);
         let mut result = Ok(());
         for (reactor, member) in self.members.into_iter().enumerate() {
-            if let Err(cause) = member.finish(end) {
+            if let Err(cause) = member.finish(end, waiting) {
                 result = Err(StopError { reactor, cause });
             }
         }
@@ -291,16 +305,22 @@ impl Reactors {
     }
 
     /// Waits until every reactor has reported so; the first failure stops all.
-    fn wait_for(&mut self, is_expected: fn(&Report) -> bool) -> Result<(), StartError> {
-        self.reports(|report| if is_expected(&report) { Ok(()) } else { Err(report) }).map(drop)
+    fn wait_for(
+        &mut self,
+        is_expected: fn(&Report) -> bool,
+        waiting: &mut dyn FnMut(&Watch),
+    ) -> Result<(), StartError> {
+        let read = |report| if is_expected(&report) { Ok(()) } else { Err(report) };
+        self.reports(read, waiting).map(drop)
     }
 
     /// Waits for one report of every reactor, in which `read` finds what is wanted or gives it back.
     fn reports<T>(
         &mut self,
         mut read: impl FnMut(Report) -> Result<T, Report>,
+        waiting: &mut dyn FnMut(&Watch),
     ) -> Result<Vec<T>, StartError> {
-        let mut all = Vec::new();
+        let (mut all, watch) = (Vec::new(), self.watch());
         for reactor in 0..self.members.len() {
             let cause = loop {
                 match self.members[reactor].reports.recv_timeout(LOOK).map(&mut read) {
@@ -310,7 +330,10 @@ impl Reactors {
                     }
                     Ok(Err(Report::Failed(cause))) => break Some(cause),
                     Ok(Err(report)) => break Some(format!("unexpected report: {report:?}")),
-                    Err(_) => self.pulse(),
+                    Err(_) => {
+                        self.pulse();
+                        waiting(&watch);
+                    }
                 }
                 if let Some(dead) = self.dead() {
                     // It may have said why before it died.
@@ -332,7 +355,7 @@ impl Reactors {
 
 impl Member {
     /// Waits until the reactor has stopped.
-    fn finish(self, end: Option<Instant>) -> Result<(), String> {
+    fn finish(self, end: Option<Instant>, waiting: &mut dyn FnMut()) -> Result<(), String> {
         loop {
             match self.reports.recv_timeout(LOOK) {
                 Ok(Report::Stopped(result)) => {
@@ -341,7 +364,10 @@ impl Member {
                 }
                 Ok(Report::Failed(cause)) => return Err(cause),
                 Ok(_) => {}
-                Err(_) => self.beat.wake(),
+                Err(_) => {
+                    self.beat.wake();
+                    waiting();
+                }
             }
             if self.alive.dead.load(Relaxed) && self.reports.is_empty() {
                 let words = self.alive.last_words.load_full();

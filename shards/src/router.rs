@@ -62,6 +62,8 @@ pub struct Router {
     snapshots: Rc<Snapshots>,
     coordination: Coordination,
     slots: RefCell<Slab<Destination>>,
+    /// Operations sent to other reactors since the start.
+    hops: Cell<u64>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
     /// Writes of others that wait for the disk, oldest first.
@@ -127,6 +129,7 @@ impl Router {
             snapshots,
             coordination: Coordination::default(),
             slots: RefCell::new(Slab::new()),
+            hops: Cell::new(0),
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting: RefCell::new(VecDeque::new()),
             reading: RefCell::new(FuturesUnordered::new()),
@@ -157,6 +160,16 @@ impl Router {
     /// Which reactor this is.
     fn reactor(&self) -> usize {
         self.port.index()
+    }
+
+    /// Operations sent to other reactors since the start.
+    pub fn hops(&self) -> u64 {
+        self.hops.get()
+    }
+
+    /// Those of them that are not answered yet.
+    pub fn hops_under_way(&self) -> usize {
+        self.outstanding.iter().map(Cell::get).sum()
     }
 
     /// The batches across shards that this reactor coordinates.
@@ -190,6 +203,7 @@ impl Router {
             ))));
         }
         outstanding.set(outstanding.get() + 1);
+        self.hops.set(self.hops.get() + 1);
         let slot = self.slots.borrow_mut().insert(destination()) as u32;
         self.port.post(owner, Letter::Request { slot, shard, operation });
         Call::Remote

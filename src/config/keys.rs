@@ -304,12 +304,12 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("logging.rotation.max_backups", Kind::Integer(0..=10_000), "10",
         "Old log files that are kept.").under(FILE),
 
-    Key::new("metrics.enabled", Kind::Flag, "false",
-        "Serve metrics over HTTP; not in this version, which refuses true."),
+    Key::new("metrics.enabled", Kind::Flag, "true",
+        "Serve metrics and health over HTTP, and sum them up in the log now and then.").live(),
     Key::new("metrics.bind_address", Kind::Address, r#""127.0.0.1:9090""#,
-        "Where metrics are served.").under(METRICS),
+        "Where metrics are served; port 0 takes a free one. If nobody wrote it and it is taken, the server goes without, and says so.").under(METRICS),
     Key::new("metrics.export_interval_secs", Kind::Integer(1..=SECOND_OF_DAY), "60",
-        "How often metrics are exported.").under(METRICS),
+        "How often the log sums up what happened since.").under(METRICS).live(),
 
     Key::new("auth.enabled", Kind::Flag, "false",
         "Ask clients who they are; not in this version, which refuses true."),

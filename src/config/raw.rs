@@ -15,7 +15,7 @@ pub(crate) struct Raw {
     pub(crate) limits: Limits,
     pub(crate) cluster: Cluster,
     pub(crate) logging: Logging,
-    pub(crate) metrics: Switch,
+    pub(crate) metrics: Metrics,
     pub(crate) auth: Auth,
 }
 
@@ -150,8 +150,10 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Switch {
+pub(crate) struct Metrics {
     pub(crate) enabled: bool,
+    pub(crate) bind_address: SocketAddr,
+    pub(crate) export_interval_secs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

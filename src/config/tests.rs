@@ -109,7 +109,6 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("[cluster]\nenabled = true\npeers = [\"a:b\"]", "single node"),
     ("[logging]\nfile_enabled = true\nfile_path = \"f\"", "standard error only"),
-    ("[metrics]\nenabled = true", "no metrics endpoint"),
 ];
 
 #[test]

@@ -27,6 +27,7 @@ const LINES_MAX: usize = 4096;
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
 static QUEUE: OnceLock<Sender<Message>> = OnceLock::new();
+/// Since the start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 enum Message {
@@ -62,6 +63,7 @@ pub(crate) fn flush() {
 }
 
 fn write_all(lines: &Receiver<Message>) {
+    let mut told = 0;
     for message in lines {
         match message {
             Message::Line(line) => put(&line),
@@ -70,7 +72,7 @@ fn write_all(lines: &Receiver<Message>) {
             }
         }
         if lines.is_empty() {
-            tell_of_dropped();
+            tell_of_dropped(&mut told);
         }
     }
 }
@@ -80,12 +82,16 @@ fn put(line: &[u8]) {
     let _ = io::stderr().lock().write_all(line);
 }
 
-fn tell_of_dropped() {
-    match DROPPED.swap(0, Relaxed) {
-        0 => {}
-        count => {
-            put(format!("{count} log lines were dropped: their reader is too slow\n").as_bytes())
-        }
+/// Lines that were dropped since the start.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Relaxed)
+}
+
+fn tell_of_dropped(told: &mut u64) {
+    let dropped = dropped();
+    let count = dropped - std::mem::replace(told, dropped);
+    if count > 0 {
+        put(format!("{count} log lines were dropped: their reader is too slow\n").as_bytes());
     }
 }
 

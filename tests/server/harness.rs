@@ -111,6 +111,7 @@ pub(crate) fn refusal(mut command: Command) -> String {
 pub(crate) struct Server {
     child: Child,
     lines: Receiver<String>,
+    first_lines: Vec<String>,
     pub(crate) address: SocketAddr,
 }
 
@@ -123,8 +124,10 @@ impl Server {
         thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
-        let mut server = Self { child, lines, address: ([0, 0, 0, 0], 0).into() };
-        let line = server.wait_for("Listening on ");
+        let address = ([0, 0, 0, 0], 0).into();
+        let mut server = Self { child, lines, first_lines: Vec::new(), address };
+        let (line, before) = server.wait_and_keep("Listening on ");
+        server.first_lines = before;
         server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
         server
     }
@@ -133,13 +136,23 @@ impl Server {
         self.child.id()
     }
 
+    /// What it said before it listened.
+    pub(crate) fn first_lines(&self) -> &[String] {
+        &self.first_lines
+    }
+
     /// The next line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        self.wait_and_keep(text).0
+    }
+
+    /// The same, and the lines before it.
+    fn wait_and_keep(&mut self, text: &str) -> (String, Vec<String>) {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline - Instant::now()) {
             if line.contains(text) {
-                return line;
+                return (line, seen);
             }
             seen.push(line);
         }

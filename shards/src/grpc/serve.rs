@@ -22,11 +22,13 @@ use super::{
     calls::earliest,
     headers::{self, Encoding, Refusal},
     inbound::{Inbound, Trouble},
+    meter::Meter,
     method::Method,
     outbound, streaming, unary,
 };
 use crate::{
     core::Core,
+    counters::End,
     failure::Failure,
     payload::{Flight, Payload},
     router::{coordinator::Deadline, panic_text},
@@ -40,6 +42,8 @@ pub struct Call {
     pub flight: Rc<Flight>,
     /// What is called.
     pub method: Method,
+    /// Counts how it ends.
+    pub meter: Meter,
     /// The request's headers.
     pub headers: HeaderMap,
     /// The rest of the request's body.
@@ -82,24 +86,23 @@ pub async fn serve(mut call: Call) {
     let (requests, timeout) = match opened {
         Ok(opened) => opened,
         Err(status) => {
-            return outbound::refuse(&call.core, &mut call.respond, &Refusal::Status(status));
+            outbound::refuse(&call.core, &mut call.respond, &Refusal::Status(status));
+            return call.meter.end(End::Failed);
         }
     };
-    let Call { core, flight, method, headers, body, first, respond } = call;
+    let Call { core, flight, method, meter, headers, body, first, respond } = call;
     let encoding = headers::answers_encoding(&headers, requests);
     let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, first);
-    let limit = Limit { begun: Instant::now(), header: timeout };
+    let limit = Limit { begun: meter.arrived(), header: timeout };
     let session = Session { core, flight, method, limit, encoding, inbound };
-    match method {
-        Method::ExecuteStream
-        | Method::ExecuteInteractive
-        | Method::GrpcHealthWatch
-        | Method::Reflection => streaming::serve(session, respond).await,
-        Method::ExecuteQuery
-        | Method::ExecuteBatch
-        | Method::HealthCheck
-        | Method::GetServerInfo
-        | Method::GrpcHealthCheck => unary::serve(session, respond).await,
+    let end = if method.is_unary() {
+        unary::serve(session, respond).await
+    } else {
+        streaming::serve(session, respond).await
+    };
+    // Whoever has gone is counted when the meter is dropped.
+    if let Some(end) = end {
+        meter.end(end);
     }
 }
 

@@ -1,0 +1,4 @@
+//! The operations guide: each of its commands and samples, tried on the real program.
+
+mod http;
+mod metrics;
