@@ -39,7 +39,11 @@ pub(crate) use self::{
     source::Source,
     written::{Assignment, Origin, Written},
 };
-use crate::{cores::Cores, metrics::MetricsSettings};
+use crate::{
+    cores::Cores,
+    logging::{FileSettings, LogSettings, Rotation, Turnover},
+    metrics::MetricsSettings,
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -72,10 +76,10 @@ pub(crate) struct Config {
     pub(crate) connection_timeout: Duration,
     /// `network.keepalive_interval_secs`.
     pub(crate) keepalive_interval: Duration,
-    /// `logging.level`.
-    pub(crate) log_level: Level,
-    /// `logging.format`.
-    pub(crate) log_format: Format,
+    /// `logging`.
+    pub(crate) log: LogSettings,
+    /// `logging.slow_request_ms`.
+    pub(crate) slow_request: Option<Duration>,
     /// `metrics`.
     pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
@@ -106,8 +110,8 @@ impl Config {
             limits: limits(&raw),
             connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
-            log_level: raw.logging.level,
-            log_format: raw.logging.format,
+            log: log(&raw.logging)?,
+            slow_request: slow_request(raw.logging.slow_request_ms),
             metrics: metrics(&raw.metrics, &written),
             notices: rules::notices(&raw, &written),
             data_dir,
@@ -165,6 +169,26 @@ fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
             multiplier: storage.compaction.level_multiplier,
         },
     }
+}
+
+fn log(raw: &raw::Logging) -> Result<LogSettings, Problem> {
+    let rotation = raw.rotation.enabled.then(|| Rotation {
+        turnover: match raw.rotation.strategy {
+            raw::RotationStrategy::Size => Turnover::Size(raw.rotation.max_size_mb * MIB),
+            raw::RotationStrategy::Hourly => Turnover::Hourly,
+            raw::RotationStrategy::Daily => Turnover::Daily,
+        },
+        backups_max: raw.rotation.max_backups,
+    });
+    let path = raw.file_path.as_ref().filter(|_| raw.file_enabled);
+    let path = path.map(|path| absolute_path(path, "logging.file_path")).transpose()?;
+    let file = path.map(|path| FileSettings { path, rotation });
+    Ok(LogSettings { level: raw.level, format: raw.format, file })
+}
+
+/// 0 means that no request is slow.
+fn slow_request(millis: u64) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis))
 }
 
 fn metrics(raw: &raw::Metrics, written: &Written) -> MetricsSettings {

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::{
     config::{Config, Source},
     gaps::Gaps,
-    logging::LevelHandle,
+    logging::{self, Log},
     metrics::{Endpoint, summary::Meter},
     notify::Notify,
     signals::Request,
@@ -27,8 +27,8 @@ pub(crate) struct Control<'a> {
     pub(crate) running: Config,
     /// Where the configuration is read from, now and by a reload.
     pub(crate) source: &'a Source,
-    /// Takes `logging.level`.
-    pub(crate) level: &'a LevelHandle,
+    /// Takes `logging`.
+    pub(crate) log: &'a Log,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.
@@ -74,6 +74,8 @@ impl Control<'_> {
                 Ok(Request::Stop) => return End::Asked,
                 Ok(Request::Reload) => {
                     self.notify.reloading();
+                    // Whoever has moved the log file away says so by this signal, with a configuration file or without.
+                    logging::reopen();
                     self.reload();
                     self.notify.ready("serving");
                 }

@@ -51,6 +51,8 @@ pub(crate) struct EndpointError {
 /// The endpoint, open or closed.
 pub(crate) struct Endpoint {
     telemetry: Arc<Telemetry>,
+    /// As the settings want it; a default address that was taken has left it closed all the same.
+    enabled: bool,
     responder: Option<Responder>,
 }
 
@@ -73,26 +75,29 @@ impl Endpoint {
         settings: &MetricsSettings,
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, EndpointError> {
-        let mut endpoint = Self { telemetry, responder: None };
+        let mut endpoint = Self { telemetry, enabled: false, responder: None };
         match endpoint.prepare(settings) {
             Ok(prepared) => endpoint.apply(prepared),
             Err(error) if settings.bind_address_written => return Err(error),
-            Err(error) => tracing::warn!("no metrics are served: {error}"),
+            Err(error) => {
+                endpoint.enabled = true;
+                tracing::warn!("no metrics are served: {error}");
+            }
         }
         Ok(endpoint)
     }
 
     /// Makes ready for these settings, or refuses them; changes nothing.
     pub(crate) fn prepare(&self, settings: &MetricsSettings) -> Result<Prepared, EndpointError> {
-        match (settings.enabled, &self.responder) {
-            (true, None) => {
-                let address = settings.bind_address;
-                let door = Door::open(address).map_err(|error| EndpointError { address, error })?;
-                Ok(Prepared::Open(Opened(door)))
-            }
-            (false, Some(_)) => Ok(Prepared::Closed),
-            _ => Ok(Prepared::Unchanged),
+        if settings.enabled == self.enabled {
+            return Ok(Prepared::Unchanged);
         }
+        if !settings.enabled {
+            return Ok(Prepared::Closed);
+        }
+        let address = settings.bind_address;
+        let door = Door::open(address).map_err(|error| EndpointError { address, error })?;
+        Ok(Prepared::Open(Opened(door)))
     }
 
     /// Opens or closes it, at once.
@@ -100,10 +105,12 @@ impl Endpoint {
         match prepared {
             Prepared::Unchanged => {}
             Prepared::Closed => {
+                self.enabled = false;
                 self.responder = None;
                 tracing::info!("metrics are not served any more");
             }
             Prepared::Open(Opened(door)) => {
+                self.enabled = true;
                 let (address, telemetry) = (door.address(), Arc::clone(&self.telemetry));
                 let handler =
                     Arc::new(move |request: &http::Request| page::answer(&telemetry, request));

@@ -10,10 +10,17 @@ use crate::{
         changes::{Change, changes},
     },
     control::Control,
+    logging,
     metrics::{self, MetricsSettings},
     preflight,
     telemetry::ReloadResult,
 };
+
+/// What a new configuration takes, opened before anything is changed.
+struct Fitted {
+    endpoint: metrics::Prepared,
+    log: logging::Prepared,
+}
 
 impl Control<'_> {
     /// Reads, checks, compares, applies what is live, and logs a report.
@@ -27,7 +34,7 @@ impl Control<'_> {
                 self.telemetry.reloaded(ReloadResult::Failed);
                 tracing::error!("Config reload failed — keeping old config: {error}");
             }
-            Ok((new, endpoint)) => {
+            Ok((new, Fitted { endpoint, log })) => {
                 let changes = changes(&self.running.written, &new.written);
                 if changes.is_empty() {
                     self.telemetry.reloaded(ReloadResult::Unchanged);
@@ -43,25 +50,30 @@ impl Control<'_> {
                 // Last, because the new level may hide the report.
                 let live = changes.iter().filter(|change| change.live);
                 live.for_each(|change| self.apply(change.path, &new));
+                if changes.iter().any(|change| change.live && change.path.starts_with("logging.")) {
+                    self.log.apply(log);
+                    self.running.log = new.log;
+                }
             }
         }
     }
 
     /// `new`, if the machine grants it.
-    fn fit(&self, new: Config) -> Result<(Config, metrics::Prepared), String> {
+    fn fit(&self, new: Config) -> Result<(Config, Fitted), String> {
         let reactors = self.reactors.counters().len();
         preflight::check_open_files(new.limits.connections_max, reactors)
             .map_err(|error| error.to_string())?;
         // The address is not live.
         let settings = MetricsSettings { enabled: new.metrics.enabled, ..self.running.metrics };
         let endpoint = self.endpoint.prepare(&settings).map_err(|error| error.to_string())?;
-        Ok((new, endpoint))
+        let log = logging::prepare(&new.log).map_err(|error| error.to_string())?;
+        Ok((new, Fitted { endpoint, log }))
     }
 
     /// Cannot fail: `new` is checked.
     fn apply(&mut self, path: &'static str, new: &Config) {
         match path {
-            "logging.level" => self.level.set(new.log_level),
+            "logging.slow_request_ms" => self.reactors.set_slow_request(new.slow_request),
             "server.max_connections" => {
                 self.reactors.set_connections_max(new.limits.connections_max);
             }
@@ -77,6 +89,8 @@ impl Control<'_> {
             "metrics.export_interval_secs" => {
                 self.running.metrics.export_interval = new.metrics.export_interval;
             }
+            // All at once, when the report is out.
+            path if path.starts_with("logging.") => {}
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }
         self.running.written.adopt(path, &new.written);

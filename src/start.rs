@@ -5,7 +5,7 @@
 
 use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use amaters_shards::{IO_MEMORY_BYTES, Reactors, Watch, settings::Settings};
+use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, settings::Settings};
 
 use crate::{
     config::{Config, Source, template},
@@ -13,7 +13,7 @@ use crate::{
     cores::{Offer, Ranges},
     directory::Directory,
     gaps::Gaps,
-    logging,
+    logging::{self, Log},
     metrics::{Endpoint, summary::Meter},
     notify::Notify,
     pid_file::PidFile,
@@ -31,12 +31,13 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> {
     let generated = if generate { generate_config(source)? } else { None };
     let config = source.load()?;
-    let level = logging::start(config.log_level, config.log_format)?;
+    let notes = Notes::default();
+    let log = logging::start(logging::prepare(&config.log)?, notes.clone())?;
     tracing::info!("amaters-server {}", env!("CARGO_PKG_VERSION"));
     if let Some(line) = generated {
         tracing::info!("{line}");
     }
-    serve(config, source, &level).or_else(|error| {
+    serve(config, source, (&log, notes)).or_else(|error| {
         tracing::error!("{error}");
         Ok(ExitCode::FAILURE)
     })
@@ -45,7 +46,7 @@ pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> 
 fn serve(
     config: Config,
     source: &Source,
-    level: &logging::LevelHandle,
+    (log, notes): (&Log, Notes),
 ) -> Result<ExitCode, Failure> {
     let requests = signals::listen()?;
     use_small_pages();
@@ -56,7 +57,8 @@ fn serve(
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
     let pid_file = PidFile::write(&config)?;
-    let settings = Settings { io_memory_bytes, ..settings(&config, &directory, cpus.clone()) };
+    let settings =
+        Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone()) };
     let telemetry = Arc::new(Telemetry::new());
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
     let mut notify = Notify::from_environment();
@@ -77,7 +79,7 @@ fn serve(
     let mut control = Control {
         running: config,
         source,
-        level,
+        log,
         reactors,
         gaps,
         telemetry,
@@ -123,6 +125,8 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         limits: config.limits.clone(),
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,
+        slow_request: config.slow_request,
+        notes: Notes::default(),
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     Reactors,
     limits::Limits,
     partition::Partition,
+    recent::Notes,
     router::operation::Operation,
     settings::{CompactionSettings, Engine, Settings, TreeSettings},
     turn::give_way,
@@ -86,6 +87,8 @@ fn reactors() -> Reactors {
         },
         limits: Limits::default(),
         connection_timeout: PATIENCE,
+        slow_request: None,
+        notes: Notes::default(),
         keepalive_interval: PATIENCE,
     };
     crate::start(settings, &mut |_| {}).expect("reactors start")

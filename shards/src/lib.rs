@@ -22,6 +22,7 @@ mod payload;
 mod pulse;
 mod reactor;
 mod reactors;
+mod recent;
 pub mod reshard;
 mod router;
 mod rpc;
@@ -40,5 +41,6 @@ pub use self::{
     pulse::{Beat, Pulse},
     reactor::IO_MEMORY_BYTES,
     reactors::{Reactors, StartError, StopError, start},
+    recent::Notes,
     watch::Watch,
 };

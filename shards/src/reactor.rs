@@ -22,6 +22,7 @@ use crate::{
     net::{listener, registry::Order},
     partition,
     pulse::Beat,
+    recent::Recent,
     router::{Letter, Router, partners::ByRouter},
     settings::{CompactionSettings, Engine, Settings},
     storage::{
@@ -120,7 +121,10 @@ async fn live(seed: Seed) {
     };
     let reactors = settings.cpus.len();
     let snapshots = Snapshots::new(process.epochs.clone(), index);
-    let router = Rc::new(Router::new(settings.partition, shards, port, reactors, snapshots));
+    let notes = (index == 0).then(|| settings.notes.clone());
+    let recent = (Recent::new(process.base, index), notes);
+    let router = Router::new(settings.partition, shards, port, reactors, snapshots, recent);
+    let router = Rc::new(router);
     let core = Rc::new(Core::new(index, settings, process, router));
     spawn_mesh(&core);
     glommio::spawn_local(tick(Rc::clone(&core))).detach();
@@ -203,6 +207,7 @@ async fn tick(core: Rc<Core>) {
         core.router.snapshots().tick(Instant::now(), SNAPSHOT_LIFETIME);
         core.router.local_shards().iter().for_each(Shard::release);
         core.publish_load();
+        core.router.tick_recent(Instant::now());
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             core.registry.sweep(Instant::now(), patience, keepalive);
             core.publish_shards();

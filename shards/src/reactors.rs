@@ -17,12 +17,13 @@ use crossbeam_channel::{Receiver, Sender};
 use tracing::info;
 
 use crate::{
-    core::Process,
+    core::{Process, SlowRequest},
     counters::Counters,
     mesh,
     net::listener,
     pulse::{Beat, Pulse},
     reactor::{self, Command, Report, Seed},
+    recent::Base,
     router::panic_text,
     settings::{CompactionSettings, Durability, Engine, Settings},
     storage::{Decisions, Epochs, MergeSlots},
@@ -102,6 +103,8 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         counters: (0..count).map(|_| Counters::default()).collect(),
+        base: Base::now(),
+        slow_request: SlowRequest::new(settings.slow_request),
         recovery_steps: (0..count).map(|_| Arc::default()).collect(),
         shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
@@ -243,6 +246,11 @@ impl Reactors {
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);
+    }
+
+    /// Changes `logging.slow_request_ms`.
+    pub fn set_slow_request(&self, bound: Option<Duration>) {
+        self.process.slow_request.set(bound);
     }
 
     /// Changes `storage.compaction`; merges that are under way end as they were begun.

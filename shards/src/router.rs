@@ -22,6 +22,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -38,6 +39,7 @@ use crate::{
     limits::MESH_REQUESTS_MAX,
     mesh::Port,
     partition::Partition,
+    recent::{Notes, Recent, Share},
     storage::{Shard, Snapshots, Ticket},
 };
 
@@ -47,6 +49,8 @@ pub enum Letter {
     Request { slot: u32, shard: u32, operation: Operation },
     /// The answer to such work, for the sender's slot.
     Answer { slot: u32, result: Result<Reply, Failure> },
+    /// The lines of the receiver from a number on are wanted.
+    Recent { slot: u32, from: u64 },
     /// An accepted connection that the receiver shall serve.
     Connection(AcceptedTcpStream),
 }
@@ -64,6 +68,10 @@ pub struct Router {
     slots: RefCell<Slab<Destination>>,
     /// Operations sent to other reactors since the start.
     hops: Cell<u64>,
+    /// What happened lately on this reactor.
+    recent: RefCell<Recent>,
+    /// Warnings of the process, if they are kept here.
+    notes: Option<Notes>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
     /// Writes of others that wait for the disk, oldest first.
@@ -120,6 +128,7 @@ impl Router {
         port: Port<Letter>,
         reactors: usize,
         snapshots: Rc<Snapshots>,
+        (recent, notes): (Recent, Option<Notes>),
     ) -> Self {
         Self {
             partition,
@@ -130,6 +139,8 @@ impl Router {
             coordination: Coordination::default(),
             slots: RefCell::new(Slab::new()),
             hops: Cell::new(0),
+            recent: RefCell::new(recent),
+            notes,
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting: RefCell::new(VecDeque::new()),
             reading: RefCell::new(FuturesUnordered::new()),
@@ -194,17 +205,13 @@ impl Router {
             return Call::Here(execute(local, operation));
         }
         let owner = shard as usize % self.reactors;
-        let outstanding = &self.outstanding[owner];
         // Without the end of a batch its locks would be held for ever.
         let must_go = matches!(operation, Operation::Finish { .. });
-        if outstanding.get() >= MESH_REQUESTS_MAX && !must_go {
-            return Call::Here(Err(Failure::Overloaded(format!(
-                "{MESH_REQUESTS_MAX} requests are under way to reactor {owner}"
-            ))));
-        }
-        outstanding.set(outstanding.get() + 1);
+        let slot = match self.address(owner, destination, must_go) {
+            Ok(slot) => slot,
+            Err(failure) => return Call::Here(Err(failure)),
+        };
         self.hops.set(self.hops.get() + 1);
-        let slot = self.slots.borrow_mut().insert(destination()) as u32;
         self.port.post(owner, Letter::Request { slot, shard, operation });
         Call::Remote
     }
@@ -228,6 +235,61 @@ impl Router {
         }
     }
 
+    /// What happened lately on this reactor.
+    pub fn recent(&self) -> &RefCell<Recent> {
+        &self.recent
+    }
+
+    /// Takes the warnings that wait; to be called regularly.
+    pub fn tick_recent(&self, now: Instant) {
+        let mut recent = self.recent.borrow_mut();
+        recent.set_clock(now);
+        for note in self.notes.iter().flat_map(Notes::take) {
+            recent.note(note.text, note.unix_millis, now);
+        }
+    }
+
+    /// What happened lately, on all reactors: their lines from a number on.
+    ///
+    /// # Errors
+    /// Too much is under way to a reactor.
+    pub async fn all_recent(&self, from: u64) -> Result<Vec<Share>, Failure> {
+        let mut shares = vec![self.own_recent(from)];
+        for reactor in (0..self.reactors).filter(|reactor| *reactor != self.reactor()) {
+            let awaited = Rc::new(Awaited::default());
+            let slot = self.address(reactor, || Destination::Future(Rc::clone(&awaited)), false)?;
+            self.port.post(reactor, Letter::Recent { slot, from });
+            match poll_fn(|cx| awaited.poll(cx)).await? {
+                Reply::Recent(share) => shares.push(share),
+                _ => return Err(Failure::Internal("lines were asked for".into())),
+            }
+        }
+        Ok(shares)
+    }
+
+    fn own_recent(&self, from: u64) -> Share {
+        let now = Instant::now();
+        self.tick_recent(now);
+        self.recent.borrow_mut().since(from, now)
+    }
+
+    /// A slot for the answer to a letter to another reactor, which must then be posted.
+    fn address(
+        &self,
+        to: usize,
+        destination: impl FnOnce() -> Destination,
+        must_go: bool,
+    ) -> Result<u32, Failure> {
+        let outstanding = &self.outstanding[to];
+        if outstanding.get() >= MESH_REQUESTS_MAX && !must_go {
+            return Err(Failure::Overloaded(format!(
+                "{MESH_REQUESTS_MAX} requests are under way to reactor {to}"
+            )));
+        }
+        outstanding.set(outstanding.get() + 1);
+        Ok(self.slots.borrow_mut().insert(destination()) as u32)
+    }
+
     /// Gives a connection to reactor `to`.
     pub fn hand_over(&self, to: usize, connection: AcceptedTcpStream) {
         self.port.post(to, Letter::Connection(connection));
@@ -245,15 +307,19 @@ impl Router {
         const BATCHES_MAX: usize = 16;
 
         for _ in 0..BATCHES_MAX {
-            let Poll::Ready((from, letters)) = self.port.poll_receive(cx) else {
+            let Poll::Ready((from_reactor, letters)) = self.port.poll_receive(cx) else {
                 return self.poll_waiting(cx);
             };
             for letter in letters {
                 match letter {
                     Letter::Request { slot, shard, operation } => {
-                        self.serve(from, slot, shard, operation);
+                        self.serve(from_reactor, slot, shard, operation);
                     }
-                    Letter::Answer { slot, result } => self.deliver(from, slot, result),
+                    Letter::Answer { slot, result } => self.deliver(from_reactor, slot, result),
+                    Letter::Recent { slot, from } => {
+                        let result = Ok(Reply::Recent(self.own_recent(from)));
+                        self.port.post(from_reactor, Letter::Answer { slot, result });
+                    }
                     Letter::Connection(socket) => connection(socket),
                 }
             }

@@ -127,6 +127,25 @@ pub(crate) struct Logging {
     pub(crate) format: Format,
     pub(crate) file_enabled: bool,
     pub(crate) file_path: Option<PathBuf>,
+    pub(crate) rotation: Rotation,
+    pub(crate) slow_request_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Rotation {
+    pub(crate) enabled: bool,
+    pub(crate) strategy: RotationStrategy,
+    pub(crate) max_size_mb: u64,
+    pub(crate) max_backups: u32,
+}
+
+/// `logging.rotation.strategy`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RotationStrategy {
+    Size,
+    Hourly,
+    Daily,
 }
 
 /// `logging.level`.

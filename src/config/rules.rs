@@ -116,7 +116,7 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
 
 /// What this version cannot do yet. It would be worse to start without it.
 fn missing(raw: &Raw) -> Vec<Fault> {
-    let rules: [(bool, Fault); 4] = [
+    let rules: [(bool, Fault); 3] = [
         (
             raw.network.tls_enabled,
             ("network.tls_enabled", "this version does not serve TLS; set it to false"),
@@ -128,10 +128,6 @@ fn missing(raw: &Raw) -> Vec<Fault> {
         (
             raw.cluster.enabled,
             ("cluster.enabled", "this version runs as a single node; set it to false"),
-        ),
-        (
-            raw.logging.file_enabled,
-            ("logging.file_enabled", "this version logs to standard error only; set it to false"),
         ),
     ];
     rules.into_iter().filter_map(|(broken, fault)| broken.then_some(fault)).collect()

@@ -108,7 +108,6 @@ const REFUSED: &[(&str, &str)] = &[
         "cannot authenticate clients",
     ),
     ("[cluster]\nenabled = true\npeers = [\"a:b\"]", "single node"),
-    ("[logging]\nfile_enabled = true\nfile_path = \"f\"", "standard error only"),
 ];
 
 #[test]

@@ -116,6 +116,8 @@ fn server(out: &mut Exposition, telemetry: &Telemetry) {
     out.single(Kind::Gauge, name, help, telemetry.reloaded_at());
     let help = "Log lines that were dropped because their reader was too slow.";
     out.single(Kind::Counter, "amaters_log_lines_dropped", help, logging::dropped());
+    let help = "Log lines that are not in the log file because it could not be written.";
+    out.single(Kind::Counter, "amaters_log_file_lines_lost", help, logging::lost());
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod foreign;
 mod guide;
 mod harness;
 mod life;
+mod notify;
 mod refusals;
 mod reload;
 mod report;

@@ -12,7 +12,7 @@ mod health;
 mod interactive;
 mod lasting;
 mod limits;
-mod queries;
+pub(crate) mod queries;
 mod ranges;
 mod raw;
 mod reflection;

@@ -44,6 +44,7 @@ use crate::{
     counters::End,
     failure::Failure,
     payload::{Charge, Flight, Payload},
+    recent::RequestLine,
     router::{Call, Destination, Mailbox, contained, execute::Outcome, operation::Reply},
     rpc::{
         answer::{ErrorAnswer, QueryAnswer},
@@ -154,7 +155,7 @@ impl Calls {
             core: Rc::clone(&self.core),
             flight: Rc::clone(&self.flight),
             method,
-            meter: Meter::new(&self.core, method, arrived),
+            meter: Meter::new(&self.core, method, RequestLine::of_method(Some(method)), arrived),
             headers: parts.headers,
             body,
             first,
@@ -171,7 +172,7 @@ impl Calls {
         refusal: &Refusal,
     ) {
         outbound::refuse(&self.core, respond, refusal);
-        self.core.ended(method, arrived, End::Failed);
+        self.core.ended(method, RequestLine::of_method(method), arrived, End::Failed);
     }
 
     fn short_way(
@@ -192,14 +193,14 @@ impl Calls {
         match begun {
             Err(failure) | Ok(Call::Here(Err(failure))) => {
                 fail(&self.core, &self.flight, &mut respond, query.request_id, 0, &failure);
-                self.core.ended(Some(Method::ExecuteQuery), arrived, End::Failed);
+                self.core.ended(Some(Method::ExecuteQuery), query.line(), arrived, End::Failed);
             }
             Ok(Call::Here(Ok(Outcome::Ready(reply)))) => {
                 let request_id = query.request_id;
                 let answer = QueryAnswer { reply: &reply, request_id, millis: 0 };
                 let (core, flight) = (&self.core, &self.flight);
                 outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
-                core.ended(Some(Method::ExecuteQuery), arrived, End::Answered);
+                core.ended(Some(Method::ExecuteQuery), query.line(), arrived, End::Answered);
             }
             Ok(Call::Here(Ok(Outcome::Durable(reply, ticket)))) => {
                 self.suspend(query, message, respond, (arrived, timeout));
@@ -228,7 +229,7 @@ impl Calls {
         (arrived, timeout): (Instant, Option<Duration>),
     ) {
         let write = query.is_write();
-        let meter = Meter::new(&self.core, Method::ExecuteQuery, arrived);
+        let meter = Meter::new(&self.core, Method::ExecuteQuery, query.line(), arrived);
         self.pending.insert(Pending {
             asker: Some(Asker { respond, meter }),
             request_id: query.request_id.map(Bytes::copy_from_slice),

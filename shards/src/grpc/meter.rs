@@ -3,20 +3,21 @@
 use std::{rc::Rc, time::Instant};
 
 use super::method::Method;
-use crate::{core::Core, counters::End};
+use crate::{core::Core, counters::End, recent::RequestLine};
 
 /// A call that is under way.
 pub struct Meter {
     core: Rc<Core>,
     method: Method,
+    line: RequestLine,
     arrived: Instant,
     ended: bool,
 }
 
 impl Meter {
     /// For a call whose bytes arrived then.
-    pub fn new(core: &Rc<Core>, method: Method, arrived: Instant) -> Self {
-        Self { core: Rc::clone(core), method, arrived, ended: false }
+    pub fn new(core: &Rc<Core>, method: Method, line: RequestLine, arrived: Instant) -> Self {
+        Self { core: Rc::clone(core), method, line, arrived, ended: false }
     }
 
     /// When its bytes arrived.
@@ -24,10 +25,15 @@ impl Meter {
         self.arrived
     }
 
+    /// More is known of the call now.
+    pub fn name(&mut self, line: RequestLine) {
+        self.line = line;
+    }
+
     /// The call has ended so.
     pub fn end(mut self, end: End) {
         self.ended = true;
-        self.core.ended(Some(self.method), self.arrived, end);
+        self.core.ended(Some(self.method), self.line, self.arrived, end);
     }
 }
 

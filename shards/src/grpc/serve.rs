@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     future::Future,
     panic::AssertUnwindSafe,
     pin::pin,
@@ -31,6 +32,7 @@ use crate::{
     counters::End,
     failure::Failure,
     payload::{Flight, Payload},
+    recent::RequestLine,
     router::{coordinator::Deadline, panic_text},
 };
 
@@ -68,6 +70,8 @@ pub struct Session {
     pub encoding: Encoding,
     /// The messages of the request.
     pub inbound: Inbound,
+    /// What is asked for, once that is known.
+    pub line: Cell<RequestLine>,
 }
 
 /// When a call began, and what its header gives it.
@@ -90,13 +94,16 @@ pub async fn serve(mut call: Call) {
             return call.meter.end(End::Failed);
         }
     };
-    let Call { core, flight, method, meter, headers, body, first, respond } = call;
+    let Call { core, flight, method, mut meter, headers, body, first, respond } = call;
     let encoding = headers::answers_encoding(&headers, requests);
     let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, first);
     let limit = Limit { begun: meter.arrived(), header: timeout };
-    let session = Session { core, flight, method, limit, encoding, inbound };
+    let line = Cell::new(RequestLine::of_method(Some(method)));
+    let mut session = Session { core, flight, method, limit, encoding, inbound, line };
     let end = if method.is_unary() {
-        unary::serve(session, respond).await
+        let end = unary::serve(&mut session, respond).await;
+        meter.name(session.line.get());
+        end
     } else {
         streaming::serve(session, respond).await
     };

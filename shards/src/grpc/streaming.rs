@@ -51,7 +51,7 @@ impl From<Gone> for Trouble {
 
 /// Serves a call to its end, and says how that was; none if nobody is there any more.
 pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<End> {
-    let Session { core, flight, method, limit, encoding, mut inbound } = session;
+    let Session { core, flight, method, limit, encoding, mut inbound, .. } = session;
     let mut outbound = Outbound::open(Rc::clone(&core), flight, respond, encoding).ok()?;
     let result = {
         let (inbound, outbound) = (&mut inbound, &mut outbound);

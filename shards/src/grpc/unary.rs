@@ -27,9 +27,10 @@ use crate::{
     counters::End,
     failure::Failure,
     payload::Payload,
+    recent::RequestLine,
     router::operation::Reply,
     rpc::{
-        amount,
+        admin, amount,
         answer::{Answer, BatchAnswer, ErrorAnswer, Plain, QueryAnswer},
         batch, check,
         plan::Plan,
@@ -49,11 +50,11 @@ enum Outcome {
 
 /// Reads the message, does what it asks and answers; says how that was, and nothing if nobody is there any more. The peer's
 /// reset ends the work.
-pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) -> Option<End> {
+pub async fn serve(session: &mut Session, mut respond: SendResponse<Payload>) -> Option<End> {
     let work = contained(async {
         // The header's time runs from the head of the request on; `timeout_ms` is not known yet.
         let message = session.limit.hold(None, false, session.inbound.only()).await?;
-        handle(&session.core, session.method, message, session.limit).await
+        handle(session, message).await
     });
     let reset = poll_fn(|cx| respond.poll_reset(cx));
     let outcome = match select(pin!(work), pin!(reset)).await {
@@ -71,12 +72,9 @@ pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) -> 
     Some(End::Failed)
 }
 
-async fn handle(
-    core: &Rc<Core>,
-    method: Method,
-    message: Bytes,
-    limit: Limit,
-) -> Result<Outcome, Trouble> {
+async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
+    let Session { core, method, limit, line, .. } = session;
+    let limit = *limit;
     Ok(match method {
         Method::ExecuteBatch => {
             if let Err(failure) = amount::check(&message) {
@@ -107,6 +105,7 @@ async fn handle(
             }
             let mut request = decode::<QueryRequest>(message)?;
             let request_id = request.request_id.take();
+            line.set(RequestLine::of_query(request.query.as_ref()));
             Outcome::Query(query(core, request, limit).await, request_id)
         }
     })
@@ -121,6 +120,9 @@ pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Resu
     check_transaction(request.transaction_id.as_deref())?;
     let write = request.query.as_ref().is_some_and(is_write);
     let plan = Plan::of(request.query)?;
+    if let Plan::Command(command) = plan {
+        return admin::run(core, command).await;
+    }
     let deadline = limit.deadline(request.timeout_ms);
     if let Plan::Update { .. } = plan {
         return run(&core.router, plan, deadline).await;

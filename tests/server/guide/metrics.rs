@@ -148,7 +148,7 @@ fn the_reference_lists_every_metric_and_no_other() {
         .filter_map(|line| {
             let mut cells = line.strip_prefix("| `")?.split("` | ");
             let (name, rest) = (cells.next()?, cells.next()?);
-            let name = name.split('{').next()?;
+            let name = name.split('{').next().filter(|name| !name.starts_with('/'))?;
             Some((name.to_owned(), rest.split(" |").next()?.to_owned()))
         })
         .collect();
@@ -234,7 +234,50 @@ fn a_taken_address_is_refused_if_somebody_wrote_it_and_gives_way_if_nobody_did()
     // Whoever holds the default port, this or another process: it is taken.
     let _holder = std::net::TcpListener::bind("127.0.0.1:9090");
     folder.config("", "");
-    let server = folder.serve();
+    let mut server = folder.serve();
     let lines = server.first_lines().join("\n");
     assert!(lines.contains("no metrics are served: metrics.bind_address"), "{lines}");
+    // Nor does it stand in the way of a reload.
+    server.signal(Signal::HUP);
+    server.wait_for("Config reload: no changes detected");
+}
+
+/// What rules and dashboard ask for is served, so that no panel stays empty and no alert silent for ever.
+#[test]
+fn rules_and_dashboard_ask_for_metrics_that_there_are() {
+    let folder = Folder::new();
+    let server = used(&folder);
+    let text = metrics(served_by(&server));
+    let rules = include_str!("../../../deploy/prometheus/amaters.rules.yml");
+    let dashboard = include_str!("../../../deploy/grafana/amaters.json");
+    let mut asked = BTreeSet::new();
+    for file in [rules, dashboard] {
+        let is_part =
+            |character: char| character.is_ascii_alphanumeric() || "_:".contains(character);
+        let words = file.split(|character| !is_part(character));
+        asked.extend(words.filter(|word| {
+            let begins = word.starts_with("amaters_") || word.starts_with("process_");
+            begins && !["amaters_recorded", "amaters_alerts"].contains(word)
+        }));
+    }
+    assert!(asked.len() > 40, "{asked:?}");
+    for name in asked {
+        let name = name.strip_suffix("_bucket").unwrap_or(name);
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name} is not served");
+    }
+}
+
+#[test]
+fn promtool_accepts_the_rules_and_their_tests() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus");
+    for words in
+        [["check", "rules", "amaters.rules.yml"], ["test", "rules", "amaters.rules.test.yml"]]
+    {
+        let Ok(output) = Command::new("promtool").args(words).current_dir(folder).output() else {
+            return println!("left out: there is no promtool (Debian package prometheus)");
+        };
+        let told =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {told}");
+    }
 }
