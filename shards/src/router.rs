@@ -10,6 +10,7 @@
 
 pub mod coordinator;
 pub mod execute;
+mod lately;
 pub mod merge;
 pub mod operation;
 pub mod partners;
@@ -22,7 +23,6 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::Instant,
 };
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -39,7 +39,7 @@ use crate::{
     limits::MESH_REQUESTS_MAX,
     mesh::Port,
     partition::Partition,
-    recent::{Notes, Recent, Share},
+    recent::{Notes, Recent},
     storage::{Shard, Snapshots, Ticket},
 };
 
@@ -238,39 +238,6 @@ impl Router {
     /// What happened lately on this reactor.
     pub fn recent(&self) -> &RefCell<Recent> {
         &self.recent
-    }
-
-    /// Takes the warnings that wait; to be called regularly.
-    pub fn tick_recent(&self, now: Instant) {
-        let mut recent = self.recent.borrow_mut();
-        recent.set_clock(now);
-        for note in self.notes.iter().flat_map(Notes::take) {
-            recent.note(note.text, note.unix_millis, now);
-        }
-    }
-
-    /// What happened lately, on all reactors: their lines from a number on.
-    ///
-    /// # Errors
-    /// Too much is under way to a reactor.
-    pub async fn all_recent(&self, from: u64) -> Result<Vec<Share>, Failure> {
-        let mut shares = vec![self.own_recent(from)];
-        for reactor in (0..self.reactors).filter(|reactor| *reactor != self.reactor()) {
-            let awaited = Rc::new(Awaited::default());
-            let slot = self.address(reactor, || Destination::Future(Rc::clone(&awaited)), false)?;
-            self.port.post(reactor, Letter::Recent { slot, from });
-            match poll_fn(|cx| awaited.poll(cx)).await? {
-                Reply::Recent(share) => shares.push(share),
-                _ => return Err(Failure::Internal("lines were asked for".into())),
-            }
-        }
-        Ok(shares)
-    }
-
-    fn own_recent(&self, from: u64) -> Share {
-        let now = Instant::now();
-        self.tick_recent(now);
-        self.recent.borrow_mut().since(from, now)
     }
 
     /// A slot for the answer to a letter to another reactor, which must then be posted.

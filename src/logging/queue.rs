@@ -127,22 +127,29 @@ impl Outlet {
     fn run(&mut self, lines: &Receiver<Message>, orders: &Receiver<Order>) {
         loop {
             select! {
-                recv(orders) -> order => match order {
-                    Ok(order) => self.obey(order),
-                    Err(_) => return,
-                },
-                recv(lines) -> message => match message {
-                    Ok(Message::Line(level, line)) => self.put(level, &line),
-                    Ok(Message::Flush(done)) => {
-                        // What was wanted before it is done before it.
-                        orders.try_iter().for_each(|order| self.obey(order));
-                        let _ = done.send(());
-                    }
-                    Err(_) => return,
-                },
+                recv(orders) -> order => {
+                    let Ok(order) = order else { return };
+                    // Lines of before go where they were to go.
+                    lines.try_iter().take(lines.len()).for_each(|message| self.take(message));
+                    self.obey(order);
+                }
+                recv(lines) -> message => {
+                    let Ok(message) = message else { return };
+                    self.take(message);
+                }
             }
             if lines.is_empty() {
                 self.tell_of_dropped();
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Line(level, line) => self.put(level, &line),
+            Message::Flush(done) => {
+                // Whoever waited for it may have given up.
+                let _ = done.send(());
             }
         }
     }

@@ -141,13 +141,13 @@ impl<'a> Simple<'a> {
     ) -> Call {
         let shard = router.shard_of(self.collection, self.key);
         let (collection, key) = (self.collection, self.key);
-        if matches!(self.verb, Verb::Get) {
-            if let Some(local) = router.local(shard) {
-                #[cfg(test)]
-                crate::containment::strike(collection);
-                let found = local.get(collection, key);
-                return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
-            }
+        if matches!(self.verb, Verb::Get)
+            && let Some(local) = router.local(shard)
+        {
+            #[cfg(test)]
+            crate::containment::strike(collection);
+            let found = local.get(collection, key);
+            return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
         }
         let operation = |message: &Bytes| {
             // The name was checked to be UTF-8 when it was read.
