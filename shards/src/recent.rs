@@ -213,16 +213,16 @@ mod tests {
         let mut time = 0;
         for round in 0..200u64 {
             let mut shares = Vec::new();
-            for reactor in 0..2 {
+            for (number, reactor) in reactors.iter_mut().enumerate() {
                 for line in 0..round % 3 {
                     time += (round * 7 + line) % 2;
-                    let text = format!("{round} {reactor} {line}");
-                    push(&mut reactors[reactor], &text, at(time));
+                    let text = format!("{round} {number} {line}");
+                    push(reactor, &text, at(time));
                     pushed.push(text);
                 }
-                shares.push(reactors[reactor].since(from, at(time)));
-                let text = format!("{round} {reactor} after");
-                push(&mut reactors[reactor], &text, at(time));
+                shares.push(reactor.since(from, at(time)));
+                let text = format!("{round} {number} after");
+                push(reactor, &text, at(time));
                 pushed.push(text);
             }
             let (entries, next) = merge(shares, LINES_MAX);

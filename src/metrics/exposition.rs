@@ -43,8 +43,8 @@ impl Form {
 
 /// The weight of one item of an `Accept` header.
 fn quality(item: &str) -> f64 {
-    let weight = item.split(';').filter_map(|parameter| parameter.trim().strip_prefix("q="));
-    weight.last().map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0))
+    let mut weight = item.split(';').filter_map(|parameter| parameter.trim().strip_prefix("q="));
+    weight.next_back().map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0))
 }
 
 /// What a metric is.
