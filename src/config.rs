@@ -9,6 +9,9 @@
 //! Only [`Source::load`] makes a [`Config`], so whoever holds one need not check again.
 
 pub(crate) mod changes;
+mod file;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod keys;
 mod raw;
 mod refusal;
@@ -37,7 +40,7 @@ pub(crate) use self::{
     raw::{Format, Level},
     refusal::{Problem, Refusal},
     source::Source,
-    written::{Assignment, Origin, Written},
+    written::{Assignment, Gathered, Origin, Written},
 };
 use crate::cores::Cores;
 
@@ -83,13 +86,19 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Checks what was written.
-    fn check(written: Written) -> Result<Self, Refusal> {
+    /// Checks what was written, and refuses with everything that is wrong.
+    fn check(gathered: Gathered) -> Result<Self, Refusal> {
+        let Gathered { written, mut problems, wrong, unknown } = gathered;
         let raw: raw::Raw = written
             .tables()
             .try_into()
             .map_err(|error: toml::de::Error| Problem::unreadable("internal", error.message()))?;
-        rules::check(&raw, &written)?;
+        problems.extend(rules::check(&raw, &written, &wrong));
+        if !problems.is_empty() {
+            return Err(Refusal(problems));
+        }
+        let mut notices = rules::notices(&raw, &written);
+        notices.extend(unknown.iter().map(|key| format!("{}; left alone", key.told())));
         let data_dir = absolute_path(&raw.server.data_dir, "server.data_dir")?;
         Ok(Self {
             bind_address: raw.server.bind_address,
@@ -106,7 +115,7 @@ impl Config {
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
             log_level: raw.logging.level,
             log_format: raw.logging.format,
-            notices: rules::notices(&raw, &written),
+            notices,
             data_dir,
             written,
         })

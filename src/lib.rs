@@ -37,12 +37,8 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 
-/// Measured against the system's allocator: 20 % more small requests (docs/explanation/benchmarks.md).
-#[cfg(not(feature = "count-allocations"))]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-fn main() -> ExitCode {
+/// Does what the command line says.
+pub fn main() -> ExitCode {
     let code = run(&Cli::parse()).unwrap_or_else(|error| {
         eprintln!("{error}");
         ExitCode::FAILURE
@@ -57,7 +53,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         Command::Start(flags) => start::run(&source, flags.generate_config),
         Command::Stop(_) => Ok(stop::run(&source.load()?)?),
         Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
-        Command::ValidateConfig { show } => Ok(validate::run(&source.load()?, *show)),
+        Command::ValidateConfig(wish) => Ok(validate::run(&source, wish)?),
         Command::Check(_) => check::run(&source.load()?),
         Command::Reshard { shards, .. } => reshard::run(&source.load()?, *shards),
         Command::Version { verbose } => Ok(version::run(*verbose)),
