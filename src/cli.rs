@@ -28,11 +28,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve in the foreground until SIGTERM or SIGINT.
+    /// Serve until SIGTERM or SIGINT, in the foreground or as a daemon.
     Start(Start),
     /// Stop the server and wait until it is gone.
-    Stop(Place),
-    /// Say whether the server is Running (exit status 0) or Stopped (3).
+    Stop(Stop),
+    /// Have the server read its configuration again, and print what came of it.
+    Reload(Place),
+    /// Say how the server is: Running (exit status 0), Stopped (3, or 1 if it did not end well),
+    /// Not answering (150), Unknown (4).
     Status {
         /// How to say it.
         #[arg(short, long, value_enum, default_value = "text")]
@@ -68,6 +71,24 @@ pub(crate) struct Start {
     /// to amaters-server.toml, which is then read.
     #[arg(long)]
     pub(crate) generate_config: bool,
+    /// Serve in the background; return when the server is ready or has failed.
+    #[arg(long)]
+    pub(crate) daemon: bool,
+    /// The process that `--daemon` starts.
+    #[arg(long, hide = true, conflicts_with = "daemon")]
+    pub(crate) detached: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Wait so long; by default server.shutdown_timeout_secs and 30 more.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub(crate) timeout: Option<u64>,
+    /// Kill the server if it is not gone by then; what is not synced is lost as in a crash.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +141,8 @@ impl Cli {
                 start.layer.assignments()
             }
             Command::ValidateConfig(validate) => validate.layer.assignments(),
-            Command::Stop(place)
+            Command::Stop(stop) => stop.place.assignments(),
+            Command::Reload(place)
             | Command::Check(place)
             | Command::Reshard { place, .. }
             | Command::Status { place, .. } => place.assignments(),

@@ -36,9 +36,10 @@ use amaters_shards::{
     },
 };
 
+pub use self::refusal::Refusal;
 pub(crate) use self::{
     raw::{Format, Level},
-    refusal::{Problem, Refusal},
+    refusal::Problem,
     source::Source,
     written::{Assignment, Gathered, Origin, Written},
 };
@@ -86,6 +87,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// What values that are right each for itself mean together.
+    pub(crate) fn of(written: Written) -> Result<Self, Refusal> {
+        Self::check(Gathered { written, ..Gathered::default() })
+    }
+
     /// Checks what was written, and refuses with everything that is wrong.
     fn check(gathered: Gathered) -> Result<Self, Refusal> {
         let Gathered { written, mut problems, wrong, unknown } = gathered;

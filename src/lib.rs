@@ -2,19 +2,25 @@
 //!
 //! ```text
 //! cli ─► config (written → checked) ─► start ─► preflight ─► directory ─► reactors (the shards crate)
+//!                                        │ daemon                             ▲
 //!                                        └────► control: signals, reload, report, pulse, stop
+//!                                                  │ board                ▲
+//!        status, reload ◄──── control socket ◄─────┴── questions ─────────┘
 //! ```
 //!
-//! Exit status: 0 done · 1 refused or failed, with one line that says why · 2 a wrong command line
-//! · 3 `status` of a server that is stopped · 4 `check` found damage · 70 a reactor died.
+//! Exit status: 0 done · 1 refused or failed, with lines that say why; for `status`: it did not end
+//! well · 2 a wrong command line · 3 the server does not run · 4 `check` found damage; for `status`:
+//! it cannot be told · 70 a reactor died · 150 the server runs and does not answer.
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+mod board;
 mod check;
 mod cli;
 mod config;
 mod control;
 mod cores;
+mod daemon;
 mod directory;
 mod gaps;
 mod instance;
@@ -25,6 +31,7 @@ mod reload;
 mod report;
 mod reshard;
 mod signals;
+mod socket;
 mod start;
 mod status;
 mod stop;
@@ -36,6 +43,9 @@ use std::{error::Error, process::ExitCode};
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+
+pub use config::Refusal;
+pub use reload::{Change, Outcome, ReloadReport, ReloadableConfig};
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -50,8 +60,9 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let source = cli.source();
     match &cli.command {
-        Command::Start(flags) => start::run(&source, flags.generate_config),
-        Command::Stop(_) => Ok(stop::run(&source.load()?)?),
+        Command::Start(wish) => start::run(source, wish),
+        Command::Stop(wish) => Ok(stop::run(&source.load()?, wish)?),
+        Command::Reload(_) => Ok(reload::command::run(&source.load()?)),
         Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
         Command::ValidateConfig(wish) => Ok(validate::run(&source, wish)?),
         Command::Check(_) => check::run(&source.load()?),

@@ -206,6 +206,12 @@ impl Reactors {
         self.members.iter_mut().map(|member| member.pulse.take_longest()).collect()
     }
 
+    /// For each reactor, how long it has not answered the pulse.
+    pub fn silent(&self) -> Vec<Duration> {
+        let now = Instant::now();
+        self.members.iter().map(|member| member.pulse.silent(now)).collect()
+    }
+
     /// A reactor that died, and why. The server is of no use then: keys of its shards have no
     /// owner.
     pub fn dead(&self) -> Option<String> {

@@ -80,9 +80,9 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong; never empty.
+/// Everything that is wrong with a configuration; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal(pub(crate) Vec<Problem>);
+pub struct Refusal(pub(crate) Vec<Problem>);
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {

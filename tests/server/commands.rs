@@ -69,7 +69,7 @@ fn unknown_keys_may_be_allowed() {
     let told = String::from_utf8(output.stderr).unwrap();
     let meant = "did you mean server.max_connections?; left alone";
     assert!(told.contains("server.max_conections (a.toml line 3): unknown key"), "{told}");
-    assert!(told.contains(meant) && told.contains("sever (a.toml line 5)"), "{told}");
+    assert!(told.contains(meant) && told.contains("sever (a.toml line 4)"), "{told}");
 
     let words = "start --config a.toml --allow-unknown --bind 127.0.0.1:0";
     let mut server = Server::spawn(&mut folder.command(words));

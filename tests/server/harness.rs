@@ -99,6 +99,15 @@ impl Folder {
     }
 }
 
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Standard error of a command that must have failed with status 1, in one clear line or more.
 pub(crate) fn refusal(mut command: Command) -> String {
     let output = command.output().unwrap();
@@ -117,16 +126,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it listens.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut server = Self::begun(command);
+        let line = server.wait_for("Listening on ");
+        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
+        server
+    }
+
+    /// Starts it.
+    pub(crate) fn begun(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
-        let mut server = Self { child, lines, address: ([0, 0, 0, 0], 0).into() };
-        let line = server.wait_for("Listening on ");
-        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
-        server
+        Self { child, lines, address: ([0, 0, 0, 0], 0).into() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -135,15 +149,25 @@ impl Server {
 
     /// The next line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        self.wait_for_all(text).pop().unwrap()
+    }
+
+    /// The next lines, up to one that contains `text`.
+    pub(crate) fn wait_for_all(&mut self, text: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline - Instant::now()) {
-            if line.contains(text) {
-                return line;
-            }
             seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
         }
         panic!("no line with {text:?} after\n{}", seen.join("\n"));
+    }
+
+    /// The lines that came and were not looked at.
+    pub(crate) fn lines_so_far(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

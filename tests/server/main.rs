@@ -4,6 +4,7 @@
 
 mod commands;
 mod foreign;
+mod guide;
 mod harness;
 mod life;
 mod refusals;

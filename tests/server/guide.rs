@@ -1,0 +1,6 @@
+//! Every command and sample of the operations guide, against the real program: a file for each of
+//! its sections.
+
+mod commands;
+mod reload;
+mod signals;
