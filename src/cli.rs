@@ -1,5 +1,8 @@
 //! The command line, and how its flags become a layer of the configuration.
 
+#[cfg(test)]
+mod deployed;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -45,6 +48,8 @@ pub(crate) enum Command {
     },
     /// Read and check the configuration and the files that it names; exit status 1 if it is refused.
     ValidateConfig(ValidateConfig),
+    /// Say whether this machine grants what the server needs; exit status 1 if it would not start.
+    Doctor(Doctor),
     /// Read all files of a data directory that is not in use; exit status 4 if some are damaged.
     Check(Place),
     /// Spread the entries of a data directory that is not in use over another number of shards.
@@ -106,6 +111,12 @@ pub(crate) struct ValidateConfig {
     layer: Layer,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    layer: Layer,
+}
+
 /// The flags that lie over the configuration of a server.
 #[derive(Debug, Args)]
 struct Layer {
@@ -141,6 +152,7 @@ impl Cli {
                 start.layer.assignments()
             }
             Command::ValidateConfig(validate) => validate.layer.assignments(),
+            Command::Doctor(doctor) => doctor.layer.assignments(),
             Command::Stop(stop) => stop.place.assignments(),
             Command::Reload(place)
             | Command::Check(place)

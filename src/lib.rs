@@ -16,12 +16,15 @@
 mod allocations;
 mod board;
 mod check;
+#[cfg(test)]
+mod checked_in;
 mod cli;
 mod config;
 mod control;
 mod cores;
 mod daemon;
 mod directory;
+mod doctor;
 mod gaps;
 mod instance;
 mod logging;
@@ -65,6 +68,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         Command::Reload(_) => Ok(reload::command::run(&source.load()?)),
         Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
         Command::ValidateConfig(wish) => Ok(validate::run(&source, wish)?),
+        Command::Doctor(_) => Ok(doctor::run(&source)),
         Command::Check(_) => check::run(&source.load()?),
         Command::Reshard { shards, .. } => reshard::run(&source.load()?, *shards),
         Command::Version { verbose } => Ok(version::run(*verbose)),

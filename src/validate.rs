@@ -9,6 +9,8 @@ mod files;
 
 use std::process::ExitCode;
 
+pub(crate) use self::{addresses::check as check_addresses, files::check as check_files};
+
 use crate::{
     cli::ValidateConfig,
     config::{Config, Refusal, Source, template},

@@ -90,28 +90,11 @@ fn example(key: &Key) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::Path};
-
     use super::{
         super::{file::File, written::Gathered},
         *,
     };
-
-    /// Compares a checked-in file with what the code says; `AMATERS_WRITE_DOCS=1` writes it.
-    fn assert_checked_in(path: &str, expected: impl Fn(&str) -> String) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-        let present = fs::read_to_string(&path).unwrap_or_default();
-        let expected = expected(&present);
-        if env::var_os("AMATERS_WRITE_DOCS").is_some() {
-            fs::write(&path, &expected).unwrap();
-        } else {
-            assert!(
-                present == expected,
-                "{} is not what src/config/keys.rs says; AMATERS_WRITE_DOCS=1 writes it",
-                path.display()
-            );
-        }
-    }
+    use crate::checked_in::assert_checked_in;
 
     fn gather(text: &str) -> Written {
         let file = File::new("a.toml".into(), text.into());

@@ -1,6 +1,10 @@
 //! Section "CLI commands".
 
-use std::{fs, net::SocketAddr, net::TcpStream};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
+};
 
 use rustix::process::Signal;
 
@@ -186,4 +190,56 @@ fn version_tells_components_and_build_profile() {
     for part in parts {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn doctor_looks_at_everything_and_fails_with_a_remedy() {
+    let folder = Folder::new();
+    folder.config("cores = 1", "");
+    let text = answer(&folder, "doctor --config a.toml --bind 127.0.0.1:0", 0);
+    let subjects = [
+        "kernel",
+        "io_uring",
+        "clock",
+        "configuration",
+        "cpus",
+        "memlock",
+        "nofile",
+        "filesystem",
+        "direct I/O",
+        "room",
+        "server",
+        "files",
+        "ports",
+    ];
+    for subject in subjects {
+        let is_line = |line: &str| {
+            let verdict = ["OK  ", "WARN"].iter().any(|verdict| line.starts_with(verdict));
+            verdict && line[6..].starts_with(subject)
+        };
+        assert!(text.lines().any(is_line), "{subject}: {text}");
+    }
+    assert!(!folder.path().join("data").exists());
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let words = format!("doctor --bind {}", taken.local_addr().unwrap());
+    let command = folder.command_after("ulimit -n 256", &words);
+    let text = failed(command);
+    for part in [
+        "FAIL  nofile         server.max_connections = 1000 needs",
+        "LimitNOFILE= of the systemd unit",
+        "FAIL  ports          server.bind_address = ",
+        "Address already in use",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    folder.config("max_connections = 0", "");
+    let text = failed(folder.command("doctor --config a.toml"));
+    assert!(text.contains("FAIL  configuration  Configuration validation failed: server.max_"));
+}
+
+fn failed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stdout).unwrap()
 }
