@@ -13,6 +13,7 @@ mod file;
 #[cfg(test)]
 mod fuzz;
 pub(crate) mod keys;
+mod place;
 mod raw;
 mod refusal;
 mod rules;
@@ -38,6 +39,7 @@ use amaters_shards::{
 
 pub use self::refusal::Refusal;
 pub(crate) use self::{
+    place::Place,
     raw::{Format, Level},
     refusal::Problem,
     source::Source,
@@ -87,6 +89,17 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Where the server of this configuration is.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            data_dir: self.data_dir.clone(),
+            data_dir_written: self.data_dir_written,
+            pid_file: self.pid_file.clone(),
+            pid_file_written: self.pid_file_written,
+            shutdown_timeout: self.shutdown_timeout,
+        }
+    }
+
     /// What values that are right each for itself mean together.
     pub(crate) fn of(written: Written) -> Result<Self, Refusal> {
         Self::check(Gathered { written, ..Gathered::default() })
@@ -94,7 +107,7 @@ impl Config {
 
     /// Checks what was written, and refuses with everything that is wrong.
     fn check(gathered: Gathered) -> Result<Self, Refusal> {
-        let Gathered { written, mut problems, wrong, unknown } = gathered;
+        let Gathered { written, mut problems, wrong, unknown, .. } = gathered;
         let raw: raw::Raw = written
             .tables()
             .try_into()

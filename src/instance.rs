@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    config::Config,
+    config::Place,
     directory::lock::{self, Owner},
     pid_file,
 };
@@ -38,26 +38,26 @@ pub(crate) enum Found {
     Hidden(String),
 }
 
-/// The server of this configuration, if it runs.
-pub(crate) fn find(config: &Config) -> Option<Instance> {
-    match look(config) {
+/// The server that should be there, if it runs.
+pub(crate) fn find(place: &Place) -> Option<Instance> {
+    match look(place) {
         Found::Running(instance) => Some(instance),
         Found::Dead { .. } | Found::Nobody | Found::Hidden(_) => None,
     }
 }
 
-/// Looks for the server of this configuration.
+/// Looks for the server that should be there.
 ///
 /// Whoever named a data directory means the server of that one. Otherwise a pid file may lead to
 /// a server that was started in another working directory.
-pub(crate) fn look(config: &Config) -> Found {
-    let data_dir = config.data_dir.clone();
+pub(crate) fn look(place: &Place) -> Found {
+    let data_dir = place.data_dir.clone();
     match lock::look(&data_dir) {
         Owner::Process(pid) => return Found::Running(Instance { pid, data_dir }),
         Owner::Hidden(why) => return Found::Hidden(why),
         Owner::Nobody => {}
     }
-    let places = pid_file::places(config).into_iter();
+    let places = pid_file::places(place).into_iter();
     let mut found = places.filter_map(|path| Some((pid_file::read(&path)?, path)));
     let held = |(pid, path): (u32, PathBuf)| {
         if let Some(data_dir) = lock::owned_by(pid) {
@@ -73,11 +73,11 @@ pub(crate) fn look(config: &Config) -> Found {
     };
     match found.next().map(held) {
         // A pid file that another directory's server wrote says nothing about this one.
-        Some(Found::Dead { .. }) if config.data_dir_written && !config.pid_file_written => {
+        Some(Found::Dead { .. }) if place.data_dir_written && !place.pid_file_written => {
             Found::Nobody
         }
         Some(dead @ Found::Dead { .. }) => dead,
-        Some(other) if !config.data_dir_written => other,
+        Some(other) if !place.data_dir_written => other,
         Some(_) | None => Found::Nobody,
     }
 }
@@ -89,22 +89,23 @@ mod tests {
     use super::*;
     use crate::{config::Source, directory::lock::Lock};
 
-    fn config(folder: &std::path::Path) -> Config {
-        let mut config = Source::default().load().unwrap();
-        config.data_dir = folder.join("data");
-        config.pid_file = folder.join("pid");
-        config.pid_file_written = true;
-        config
+    fn place(folder: &std::path::Path) -> Place {
+        Place {
+            data_dir: folder.join("data"),
+            pid_file: folder.join("pid"),
+            pid_file_written: true,
+            ..Source::default().place().unwrap()
+        }
     }
 
     #[test]
     fn a_pid_file_that_names_a_stranger_leads_to_nobody() {
         let folder = tempfile::tempdir().unwrap();
-        let config = config(folder.path());
-        assert_eq!(look(&config), Found::Nobody);
-        fs::write(&config.pid_file, "1\n").unwrap();
-        assert_eq!(find(&config), None);
-        assert_eq!(look(&config), Found::Dead { pid_file: config.pid_file, pid: 1 });
+        let place = place(folder.path());
+        assert_eq!(look(&place), Found::Nobody);
+        fs::write(&place.pid_file, "1\n").unwrap();
+        assert_eq!(find(&place), None);
+        assert_eq!(look(&place), Found::Dead { pid_file: place.pid_file, pid: 1 });
     }
 
     #[test]
@@ -112,15 +113,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().canonicalize().unwrap();
         let _lock = Lock::acquire(&dir).unwrap();
-        let mut config = config(&dir);
-        config.data_dir = dir.clone();
-        assert_eq!(find(&config), Some(Instance { pid: process::id(), data_dir: dir.clone() }));
+        let mut place = place(&dir);
+        place.data_dir = dir.clone();
+        assert_eq!(find(&place), Some(Instance { pid: process::id(), data_dir: dir.clone() }));
 
-        config.data_dir = dir.join("elsewhere");
-        fs::write(&config.pid_file, process::id().to_string()).unwrap();
-        let found = find(&config).map(|instance| instance.pid);
+        place.data_dir = dir.join("elsewhere");
+        fs::write(&place.pid_file, process::id().to_string()).unwrap();
+        let found = find(&place).map(|instance| instance.pid);
         assert_eq!(found, Some(process::id()));
-        config.data_dir_written = true;
-        assert_eq!(find(&config), None, "another directory was asked for");
+        place.data_dir_written = true;
+        assert_eq!(find(&place), None, "another directory was asked for");
     }
 }

@@ -64,9 +64,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let source = cli.source();
     match &cli.command {
         Command::Start(wish) => start::run(source, wish),
-        Command::Stop(wish) => Ok(stop::run(&source.load()?, wish)?),
-        Command::Reload(_) => Ok(reload::command::run(&source.load()?)),
-        Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
+        Command::Stop(wish) => Ok(stop::run(&source.place()?, wish)?),
+        Command::Reload(_) => Ok(reload::command::run(&source.place()?)),
+        Command::Status { format, .. } => Ok(status::run(&source, *format)),
         Command::ValidateConfig(wish) => Ok(validate::run(&source, wish)?),
         Command::Doctor(_) => Ok(doctor::run(&source)),
         Command::Check(_) => check::run(&source.load()?),

@@ -13,7 +13,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::{config::Config, directory::lock};
+use crate::{config::Place, directory::lock};
 
 /// Name of the file in the data directory.
 const IN_DATA_DIR: &str = "amaters-server.pid";
@@ -35,19 +35,19 @@ pub(crate) struct PidFile {
 }
 
 /// Where the file may be, the likeliest first.
-pub(crate) fn places(config: &Config) -> Vec<PathBuf> {
-    let mut places = vec![config.pid_file.clone()];
-    if !config.pid_file_written {
-        places.push(config.data_dir.join(IN_DATA_DIR));
+pub(crate) fn places(place: &Place) -> Vec<PathBuf> {
+    let mut places = vec![place.pid_file.clone()];
+    if !place.pid_file_written {
+        places.push(place.data_dir.join(IN_DATA_DIR));
     }
     places
 }
 
 impl PidFile {
     /// Writes the file at the first place that takes it.
-    pub(crate) fn write(config: &Config) -> Result<Self, PidFileError> {
+    pub(crate) fn write(place: &Place) -> Result<Self, PidFileError> {
         let mut refusal = None;
-        for path in places(config) {
+        for path in places(place) {
             match write(&path) {
                 Ok(file) => {
                     if let Some(PidFileError { path: default, error }) = refusal {
@@ -117,12 +117,13 @@ mod tests {
     use super::*;
     use crate::config::Source;
 
-    fn config(pid_file: &Path, written: bool, data_dir: &Path) -> Config {
-        let mut config = Source::default().load().unwrap();
-        config.pid_file = pid_file.to_owned();
-        config.pid_file_written = written;
-        config.data_dir = data_dir.to_owned();
-        config
+    fn place(pid_file: &Path, written: bool, data_dir: &Path) -> Place {
+        Place {
+            pid_file: pid_file.to_owned(),
+            pid_file_written: written,
+            data_dir: data_dir.to_owned(),
+            ..Source::default().place().unwrap()
+        }
     }
 
     #[test]
@@ -130,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
         fs::write(&path, "999999999\n").unwrap();
-        let file = PidFile::write(&config(&path, true, folder.path())).unwrap();
+        let file = PidFile::write(&place(&path, true, folder.path())).unwrap();
         assert_eq!(read(&path), Some(process::id()));
         drop(file);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -140,7 +141,7 @@ mod tests {
     fn a_default_that_cannot_be_written_gives_way_to_the_data_directory() {
         let folder = tempfile::tempdir().unwrap();
         let nowhere = folder.path().join("missing/pid");
-        let _file = PidFile::write(&config(&nowhere, false, folder.path())).unwrap();
+        let _file = PidFile::write(&place(&nowhere, false, folder.path())).unwrap();
         assert_eq!(read(&folder.path().join(IN_DATA_DIR)), Some(process::id()));
     }
 
@@ -148,7 +149,7 @@ mod tests {
     fn a_written_path_that_cannot_be_written_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let nowhere = folder.path().join("missing/pid");
-        let error = PidFile::write(&config(&nowhere, true, folder.path())).unwrap_err();
+        let error = PidFile::write(&place(&nowhere, true, folder.path())).unwrap_err();
         assert!(error.to_string().contains("server.pid_file"), "{error}");
         assert!(error.to_string().contains(&nowhere.display().to_string()), "{error}");
     }
@@ -157,7 +158,7 @@ mod tests {
     fn a_file_that_another_process_took_over_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        let file = PidFile::write(&config(&path, true, folder.path())).unwrap();
+        let file = PidFile::write(&place(&path, true, folder.path())).unwrap();
         fs::write(&path, "1\n").unwrap();
         drop(file);
         assert_eq!(read(&path), Some(1));
@@ -167,9 +168,9 @@ mod tests {
     fn the_file_of_a_writer_that_lives_is_held_and_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        let file = PidFile::write(&config(&path, true, folder.path())).unwrap();
+        let file = PidFile::write(&place(&path, true, folder.path())).unwrap();
         assert!(is_held(&path));
-        let error = PidFile::write(&config(&path, true, folder.path())).unwrap_err();
+        let error = PidFile::write(&place(&path, true, folder.path())).unwrap_err();
         assert!(error.to_string().contains(&format!("process {}", process::id())), "{error}");
         // What a crash leaves: the number without the lock.
         fs::write(folder.path().join("left"), process::id().to_string()).unwrap();

@@ -49,7 +49,7 @@ impl ReloadableConfig {
     /// What SIGHUP does to a server, without one.
     pub fn manual_reload(&mut self) -> ReloadReport {
         let loaded = self.source.load();
-        self.publish(loaded, |_| Ok(()), |_, _| ())
+        self.publish(loaded, |_| Ok(())).report
     }
 
     /// The value that is in use, as it may be shown: secrets are not.
@@ -67,25 +67,26 @@ impl ReloadableConfig {
         &self.source
     }
 
-    /// Publishes what was read, as far as it is live, if it `fits`; each key that changes is then
-    /// given to `apply`, which cannot fail.
+    /// Publishes what was read, as far as it is live, if it `fits`. Whoever prepares something in
+    /// there keeps it until the report says that it was published.
     pub(crate) fn publish(
         &mut self,
         loaded: Result<Config, Refusal>,
         fits: impl FnOnce(&Config) -> Result<(), String>,
-        mut apply: impl FnMut(&'static str, &Config),
-    ) -> ReloadReport {
-        let Some(file) = self.source.file.clone() else { return ReloadReport::no_file() };
-        let failed = |why: String| ReloadReport::failed(&file, why);
+    ) -> Published {
+        let nothing = |report| Published { report, live: Vec::new() };
+        let Some(file) = self.source.file.clone() else {
+            return nothing(ReloadReport::no_file());
+        };
+        let failed = |why: String| nothing(ReloadReport::failed(&file, why));
         let new = match loaded {
             Ok(new) => new,
             Err(refusal) => return failed(refusal.to_string()),
         };
         let changes = changes(&self.running.written, &new.written);
-        let live = || changes.iter().filter(|change| change.live).map(|change| change.path);
-        let mut written = self.running.written.clone();
-        live().for_each(|path| written.adopt(path, &new.written));
-        let next = match Config::of(written) {
+        let live = changes.iter().filter(|change| change.live).map(|change| change.path);
+        let live: Vec<_> = live.collect();
+        let next = match self.next(&new, &live) {
             Ok(next) => next,
             Err(refusal) => return failed(refusal.to_string()),
         };
@@ -95,9 +96,23 @@ impl ReloadableConfig {
         let is_news = |notice: &&String| !self.running.notices.contains(notice);
         let notices = new.notices.iter().filter(is_news).cloned().collect();
         self.running = next;
-        live().for_each(|path| apply(path, &self.running));
-        ReloadReport::of(&file, &changes, notices)
+        Published { report: ReloadReport::of(&file, &changes, notices), live }
     }
+
+    /// What would be in use: the `live` keys of `new` over what is in use.
+    fn next(&self, new: &Config, live: &[&'static str]) -> Result<Config, Refusal> {
+        let mut written = self.running.written.clone();
+        live.iter().for_each(|path| written.adopt(path, &new.written));
+        Config::of(written)
+    }
+}
+
+/// What a reload has changed.
+pub(crate) struct Published {
+    /// What came of it.
+    pub(crate) report: ReloadReport,
+    /// Keys that have another value in [`ReloadableConfig::running`] now.
+    pub(crate) live: Vec<&'static str>,
 }
 
 #[cfg(test)]
@@ -178,7 +193,8 @@ mod tests {
             assert_eq!(next.limits.connections_max, 20);
             Err("not today".to_owned())
         };
-        let report = site.config.publish(loaded, refuse, |key, _| panic!("{key} was applied"));
+        let Published { report, live } = site.config.publish(loaded, refuse);
+        assert!(live.is_empty());
         assert_eq!(
             (report.outcome, &*report.problems),
             (Outcome::Failed, &["not today".into()][..])

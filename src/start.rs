@@ -63,7 +63,7 @@ fn serve(
 
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
-    let pid_file = PidFile::write(&config)?;
+    let pid_file = PidFile::write(&config.place())?;
     let shards = directory.superblock().shards;
     let board = Board::new(config.data_dir.clone(), shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     board::{Phase, Status},
-    config::Config,
+    config::{Place, Source},
     instance::{self, Found},
     socket::{self, Answer, AskError, Question},
 };
@@ -44,18 +44,25 @@ enum Known {
 }
 
 /// Prints how the server is; the exit status says it as well.
-pub(crate) fn run(config: &Config, form: Form) -> ExitCode {
-    let known = Known::of(config);
+pub(crate) fn run(source: &Source, form: Form) -> ExitCode {
+    let place = match source.place() {
+        Ok(place) => place,
+        Err(refusal) => {
+            eprintln!("{refusal}");
+            return ExitCode::from(EXIT_UNKNOWN);
+        }
+    };
+    let known = Known::of(&place);
     match form {
         Form::Text => print!("{}", known.text()),
-        Form::Json => println!("{}", known.json(config)),
+        Form::Json => println!("{}", known.json(&place)),
     }
     ExitCode::from(known.exit())
 }
 
 impl Known {
-    fn of(config: &Config) -> Self {
-        let instance = match instance::look(config) {
+    fn of(place: &Place) -> Self {
+        let instance = match instance::look(place) {
             Found::Running(instance) => instance,
             Found::Nobody => return Self::Stopped,
             Found::Hidden(why) => return Self::Unknown { pid: None, why },
@@ -76,7 +83,7 @@ impl Known {
             Ok(Answer::Reload(_)) => {
                 Self::Unknown { pid: Some(pid), why: "another question was answered".into() }
             }
-            Err(AskError::Nobody) => Self::without_socket(config, pid),
+            Err(AskError::Nobody) => Self::without_socket(place, pid),
             Err(error @ AskError::Silent(_)) => {
                 Self::Silent { pid, data_dir, why: error.to_string() }
             }
@@ -85,8 +92,8 @@ impl Known {
     }
 
     /// The lock is held by something without a socket, unless it has just ended.
-    fn without_socket(config: &Config, pid: u32) -> Self {
-        match instance::find(config) {
+    fn without_socket(place: &Place, pid: u32) -> Self {
+        match instance::find(place) {
             None => Self::Stopped,
             Some(_) => {
                 let why = "it has no control socket: it is no server that serves, but a `check`, \
@@ -147,12 +154,12 @@ impl Known {
         text
     }
 
-    fn json(&self, config: &Config) -> Value {
+    fn json(&self, place: &Place) -> Value {
         let (pid, running, why) = self.outline();
         let data_dir = match self {
             Self::Answered(status) => &status.data_dir,
             Self::Silent { data_dir, .. } => data_dir,
-            _ => &config.data_dir,
+            _ => &place.data_dir,
         };
         let mut object = json!({
             "status": self.word(),

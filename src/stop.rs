@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::{
     cli::Stop,
-    config::Config,
+    config::Place,
     instance::{self, Found},
 };
 
@@ -45,18 +45,18 @@ pub(crate) enum StopFailure {
 }
 
 /// Stops the server and waits until it is gone. That none runs is no failure.
-pub(crate) fn run(config: &Config, wish: &Stop) -> Result<ExitCode, StopFailure> {
-    let found = match instance::look(config) {
+pub(crate) fn run(place: &Place, wish: &Stop) -> Result<ExitCode, StopFailure> {
+    let found = match instance::look(place) {
         Found::Running(found) => found,
         Found::Hidden(why) => return Err(StopFailure::Hidden(why)),
         Found::Dead { .. } | Found::Nobody => return Ok(not_running()),
     };
     let process = Process::hold(found.pid)?;
-    if instance::find(config).as_ref() != Some(&found) {
+    if instance::find(place).as_ref() != Some(&found) {
         return Ok(not_running());
     }
     process.signal(Signal::TERM)?;
-    let waited = wish.timeout.map_or(config.shutdown_timeout + GRACE, Duration::from_secs);
+    let waited = wish.timeout.map_or(place.shutdown_timeout + GRACE, Duration::from_secs);
     if process.ends_within(waited)? {
         println!("Stopped");
         return Ok(ExitCode::SUCCESS);

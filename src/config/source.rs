@@ -42,6 +42,7 @@ impl Source {
         let mut above = environment(&mut unreadable);
         above.extend_from_slice(&self.flags);
         let mut gathered = Gathered::new(file.as_ref(), &above);
+        gathered.is_unread |= self.file.is_some() && file.is_none();
         gathered.problems.splice(..0, unreadable);
         if !self.allow_unknown {
             gathered.problems.append(&mut gathered.unknown);

@@ -90,6 +90,8 @@ pub(crate) struct Gathered {
     pub(crate) wrong: Vec<&'static str>,
     /// Keys that do not exist.
     pub(crate) unknown: Vec<Problem>,
+    /// There is a file, and it could not be read: nothing is known of what it says.
+    pub(crate) is_unread: bool,
 }
 
 impl Gathered {
@@ -105,7 +107,10 @@ impl Gathered {
         match file.map(File::parse) {
             None => {}
             Some(Ok(table)) => gathered.take_table(file.expect("it was parsed"), "", &table),
-            Some(Err(mistakes)) => gathered.problems.extend(mistakes),
+            Some(Err(mistakes)) => {
+                gathered.problems.extend(mistakes);
+                gathered.is_unread = true;
+            }
         }
         for Assignment { key, text, origin } in above {
             let key = keys::find(key).expect("layers above the file name known keys");

@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
 }
 
 fn server(config: &Config) -> Finding {
-    match instance::look(config) {
+    match instance::look(&config.place()) {
         Found::Running(found) => {
             Finding::new(Verdict::Ok, "server", format!("runs as process {}", found.pid))
         }

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use crate::{
-    config::Config,
+    config::Place,
     instance::{self, Found},
     socket::{self, Answer, AskError, Question},
     status::{EXIT_SILENT, EXIT_STOPPED, EXIT_UNKNOWN},
 };
 
 /// Prints the report; the exit status is 1 where the old configuration was kept.
-pub(crate) fn run(config: &Config) -> ExitCode {
-    let instance = match instance::look(config) {
+pub(crate) fn run(place: &Place) -> ExitCode {
+    let instance = match instance::look(place) {
         Found::Running(instance) => instance,
         Found::Dead { .. } | Found::Nobody => return told("Server is not running", EXIT_STOPPED),
         Found::Hidden(why) => return told(&why, EXIT_UNKNOWN),

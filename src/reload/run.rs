@@ -5,7 +5,7 @@
 
 use std::{thread, time::Instant};
 
-use super::ReloadReport;
+use super::{Published, ReloadReport};
 use crate::{
     config::{Config, Refusal},
     control::Control,
@@ -38,8 +38,7 @@ impl Control {
             preflight::check_open_files(next.limits.connections_max, reactors.counters().len())
                 .map_err(|error| error.to_string())
         };
-        let mut live = Vec::new();
-        let report = self.config.publish(loaded, fits, |path, _| live.push(path));
+        let Published { report, live } = self.config.publish(loaded, fits);
         log(&report);
         // Last, because the new level may hide the report.
         let next = self.config.running();

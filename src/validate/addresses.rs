@@ -17,7 +17,7 @@ use crate::{
 ///
 /// One that the server of this very configuration holds is right: that server would hold it again.
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
-    let own = instance::find(config);
+    let own = instance::find(&config.place());
     let tried = |key: &Key| {
         let address = address(config, key)?;
         let error = TcpListener::bind(address).err()?;

@@ -139,6 +139,15 @@ fn status_is_running_or_stopped_and_truthful_when_the_server_hangs() {
         assert!(json[number].is_u64(), "{number}: {json}");
     }
 
+    // A mistake in the file hides the server only where it may be about the place.
+    folder.config("max_connections = 0", "[sever]");
+    assert!(answer(&folder, "status --config a.toml", 0).starts_with("Running\n"));
+    folder.config("max_connections =", "");
+    assert_eq!(answer(&folder, "status --config a.toml", 4), "");
+    let text = answer(&folder, "status --config a.toml --data-dir data", 0);
+    assert!(text.starts_with("Running\n"), "{text}");
+    folder.config("max_connections = 50", "");
+
     server.signal(Signal::STOP);
     let text = answer(&folder, "status --config a.toml", 150);
     assert!(text.starts_with("Not answering\n"), "{text}");
