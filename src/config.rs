@@ -9,7 +9,11 @@
 //! Only [`Source::load`] makes a [`Config`], so whoever holds one need not check again.
 
 pub(crate) mod changes;
+mod file;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod keys;
+mod place;
 mod raw;
 mod refusal;
 mod rules;
@@ -33,11 +37,13 @@ use amaters_shards::{
     },
 };
 
+pub use self::refusal::Refusal;
 pub(crate) use self::{
+    place::Place,
     raw::{Format, Level},
-    refusal::{Problem, Refusal},
+    refusal::Problem,
     source::Source,
-    written::{Assignment, Origin, Written},
+    written::{Assignment, Gathered, Origin, Written},
 };
 use crate::{
     cores::Cores,
@@ -89,13 +95,35 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Checks what was written.
-    fn check(written: Written) -> Result<Self, Refusal> {
+    /// Where the server of this configuration is.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            data_dir: self.data_dir.clone(),
+            data_dir_written: self.data_dir_written,
+            pid_file: self.pid_file.clone(),
+            pid_file_written: self.pid_file_written,
+            shutdown_timeout: self.shutdown_timeout,
+        }
+    }
+
+    /// What values that are right each for itself mean together.
+    pub(crate) fn of(written: Written) -> Result<Self, Refusal> {
+        Self::check(Gathered { written, ..Gathered::default() })
+    }
+
+    /// Checks what was written, and refuses with everything that is wrong.
+    fn check(gathered: Gathered) -> Result<Self, Refusal> {
+        let Gathered { written, mut problems, wrong, unknown, .. } = gathered;
         let raw: raw::Raw = written
             .tables()
             .try_into()
             .map_err(|error: toml::de::Error| Problem::unreadable("internal", error.message()))?;
-        rules::check(&raw, &written)?;
+        problems.extend(rules::check(&raw, &written, &wrong));
+        if !problems.is_empty() {
+            return Err(Refusal(problems));
+        }
+        let mut notices = rules::notices(&raw, &written);
+        notices.extend(unknown.iter().map(|key| format!("{}; left alone", key.told())));
         let data_dir = absolute_path(&raw.server.data_dir, "server.data_dir")?;
         Ok(Self {
             bind_address: raw.server.bind_address,
@@ -113,7 +141,7 @@ impl Config {
             log: log(&raw.logging)?,
             slow_request: slow_request(raw.logging.slow_request_ms),
             metrics: metrics(&raw.metrics, &written),
-            notices: rules::notices(&raw, &written),
+            notices,
             data_dir,
             written,
         })

@@ -8,16 +8,22 @@ use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::
 use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, settings::Settings};
 
 use crate::{
+    board::Board,
+    cli::Start,
     config::{Config, Source, template},
     control::{Control, End, Meters},
     cores::{Offer, Ranges},
+    daemon::{self, Herald},
     directory::Directory,
     gaps::Gaps,
     logging::{self, Log},
     metrics::{Endpoint, summary::Meter},
     notify::Notify,
     pid_file::PidFile,
-    preflight, signals,
+    preflight,
+    reload::{ReloadableConfig, queue::Reloads},
+    signals::{self, Inbox},
+    socket,
     telemetry::Telemetry,
 };
 
@@ -27,9 +33,13 @@ const EXIT_DIED: u8 = 70;
 /// What ends a start: one clear line.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Serves until a signal.
-pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> {
-    let generated = if generate { generate_config(source)? } else { None };
+/// Serves until a signal, here or in a process of its own.
+pub(crate) fn run(source: Source, wish: &Start) -> Result<ExitCode, Failure> {
+    if wish.daemon {
+        return Ok(daemon::begin()?);
+    }
+    let herald = if wish.detached { Some(daemon::detach()?) } else { None };
+    let generated = if wish.generate_config { generate_config(&source)? } else { None };
     let config = source.load()?;
     let notes = Notes::default();
     let log = logging::start(logging::prepare(&config.log)?, notes.clone())?;
@@ -37,7 +47,7 @@ pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> 
     if let Some(line) = generated {
         tracing::info!("{line}");
     }
-    serve(config, source, (&log, notes)).or_else(|error| {
+    serve(config, source, (log, notes), herald).or_else(|error| {
         tracing::error!("{error}");
         Ok(ExitCode::FAILURE)
     })
@@ -45,10 +55,11 @@ pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> 
 
 fn serve(
     config: Config,
-    source: &Source,
-    (log, notes): (&Log, Notes),
+    source: Source,
+    (log, notes): (Log, Notes),
+    herald: Option<Herald>,
 ) -> Result<ExitCode, Failure> {
-    let requests = signals::listen()?;
+    let inbox = signals::listen()?;
     use_small_pages();
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
@@ -56,7 +67,10 @@ fn serve(
 
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
-    let pid_file = PidFile::write(&config)?;
+    let pid_file = PidFile::write(&config.place())?;
+    let shards = directory.superblock().shards;
+    let board = Board::new(config.data_dir.clone(), shards, cpus.clone());
+    let socket = open_socket(&config, &board, &inbox);
     let settings =
         Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone()) };
     let telemetry = Arc::new(Telemetry::new());
@@ -72,36 +86,55 @@ fn serve(
     directory.has_served()?;
     telemetry.serves();
     notify.ready(&format!("serving on {}", reactors.local_address()));
+    board.serves(reactors.local_address());
     announce(&config, &directory, &reactors, &cpus);
+    if let Some(herald) = herald {
+        let has_log_file = config.written.is_on("logging.file_enabled");
+        herald.ready(reactors.local_address(), has_log_file)?;
+    }
 
     let (gaps, now) = (Gaps::new(cpus.len()), Instant::now());
     let meters = Meters { export: Meter::new(&watch, now), status: Meter::new(&watch, now) };
     let mut control = Control {
-        running: config,
-        source,
+        config: ReloadableConfig::new(source, config),
+        reloads: Reloads::default(),
         log,
         reactors,
         gaps,
+        board,
+        requests: inbox.requests.clone(),
         telemetry,
         endpoint,
         notify,
         meters,
     };
-    match control.serve(&requests) {
+    match control.serve(inbox) {
         End::Asked => {
             control.stop()?;
-            drop(pid_file);
+            drop((socket, pid_file));
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
         End::Died(why) => {
             tracing::error!("the server ends at once: {why}");
-            drop(pid_file);
+            drop((socket, pid_file));
             // Reactors that live are not asked: they would answer for a part of the keys.
             logging::flush();
             std::process::exit(i32::from(EXIT_DIED))
         }
     }
+}
+
+/// A server without the socket serves as well as any other; those who would ask it are told.
+fn open_socket(config: &Config, board: &Board, inbox: &Inbox) -> Option<socket::Socket> {
+    let opened = socket::open(&config.data_dir, board, &inbox.requests);
+    let told = opened.inspect_err(|error| {
+        let dir = config.data_dir.display();
+        tracing::warn!(
+            "no control socket in {dir}: {error}. `status` and `reload` are not answered; signals are"
+        );
+    });
+    told.ok()
 }
 
 /// The allocator asks for huge pages, which make memory resident that was never touched: an idle

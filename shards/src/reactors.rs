@@ -215,6 +215,12 @@ impl Reactors {
         self.members.iter_mut().map(|member| member.pulse.take_longest()).collect()
     }
 
+    /// For each reactor, how long it has not answered the pulse.
+    pub fn silent(&self) -> Vec<Duration> {
+        let now = Instant::now();
+        self.members.iter().map(|member| member.pulse.silent(now)).collect()
+    }
+
     /// A reactor that died, and why. The server is of no use then: keys of its shards have no
     /// owner.
     pub fn dead(&self) -> Option<String> {
@@ -272,12 +278,6 @@ impl Reactors {
     /// Whether no connection is left.
     pub fn is_drained(&self) -> bool {
         self.process.connections() == 0
-    }
-
-    /// The longest time that a reactor has not answered the pulse.
-    pub fn silence(&self) -> Duration {
-        let now = Instant::now();
-        self.members.iter().map(|member| member.pulse.silent(now)).max().unwrap_or_default()
     }
 
     /// Waits for the drain until `deadline`, then ends what is left, syncs and closes. `waiting` is called every few

@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     Text,
     /// A path; never empty.
     Path,
+    /// The path of a file that is read.
+    File,
+    /// The path of a folder whose files are read.
+    Folder,
     /// An IP address and a port.
     Address,
     /// One of these words, in any case.
@@ -103,7 +107,7 @@ impl Key {
                 Value::Array(items) => items.iter().all(Value::is_str),
                 _ => true,
             },
-            (Kind::Path, Value::String(text)) => !text.is_empty(),
+            (Kind::Path | Kind::File | Kind::Folder, Value::String(text)) => is_path(text),
             (Kind::Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
             (Kind::Integer(_) | Kind::Limit, Value::Integer(number)) => {
                 u64::try_from(*number).is_ok_and(|number| self.range().contains(&number))
@@ -156,6 +160,8 @@ impl Key {
             }
             Kind::Text => "text".into(),
             Kind::Path => "a path that is not empty".into(),
+            Kind::File => "the path of a file".into(),
+            Kind::Folder => "the path of a folder".into(),
             Kind::Address => {
                 "an IP address and a port, as 127.0.0.1:7878 or [::1]:7878 (no host name)".into()
             }
@@ -176,6 +182,11 @@ impl Key {
             _ => unreachable!("{} is not a number", self.path),
         }
     }
+}
+
+/// What the system takes as a path.
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
 }
 
 /// The word of `words` that `text` spells in any case.
@@ -259,9 +270,9 @@ pub(crate) const KEYS: &[Key] = &[
 
     Key::new("network.tls_enabled", Kind::Flag, "false",
         "Serve over TLS; not in this version, which refuses true."),
-    Key::new("network.tls_cert", Kind::Path, "", "Certificate chain, PEM.").under(TLS),
-    Key::new("network.tls_key", Kind::Path, "", "Private key, PEM.").under(TLS),
-    Key::new("network.tls_ca", Kind::Path, "", "Authorities of client certificates, PEM.").under(TLS),
+    Key::new("network.tls_cert", Kind::File, "", "Certificate chain, PEM.").under(TLS),
+    Key::new("network.tls_key", Kind::File, "", "Private key, PEM.").under(TLS),
+    Key::new("network.tls_ca", Kind::File, "", "Authorities of client certificates, PEM.").under(TLS),
     Key::new("network.require_client_cert", Kind::Flag, "false",
         "Refuse clients without a certificate; needs tls_enabled and tls_ca."),
     Key::new("network.connection_timeout_secs", Kind::Integer(1..=3600), "30",
@@ -323,16 +334,16 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("auth.reject_unauthenticated", Kind::Flag, "true",
         "Refuse clients that do not say it.").under(AUTH),
     Key::new("auth.mtls.enabled", Kind::Flag, "false", "Client certificates.").under(AUTH),
-    Key::new("auth.mtls.ca_certs_dir", Kind::Path, "", "Folder of their authorities.").under(AUTH),
-    Key::new("auth.mtls.crl_path", Kind::Path, "", "Revoked certificates.").under(AUTH),
+    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities.").under(AUTH),
+    Key::new("auth.mtls.crl_path", Kind::File, "", "Revoked certificates.").under(AUTH),
     Key::new("auth.mtls.verify_cn", Kind::Flag, "true", "The common name must fit.").under(AUTH),
     Key::new("auth.mtls.allowed_organizations", Kind::Texts, "[]",
         "Organizations that may connect; empty means all.").under(AUTH),
     Key::new("auth.jwt.enabled", Kind::Flag, "false", "JSON Web Tokens.").under(AUTH),
     Key::new("auth.jwt.secret", Kind::Text, "", "Secret of the HS algorithms.").under(AUTH).secret(),
-    Key::new("auth.jwt.public_key_path", Kind::Path, "", "Key of the RS algorithms.").under(AUTH),
-    Key::new("auth.jwt.ec_public_key_path", Kind::Path, "", "Key of the ES algorithms.").under(AUTH),
-    Key::new("auth.jwt.ed_public_key_path", Kind::Path, "", "Key of EdDSA.").under(AUTH),
+    Key::new("auth.jwt.public_key_path", Kind::File, "", "Key of the RS algorithms.").under(AUTH),
+    Key::new("auth.jwt.ec_public_key_path", Kind::File, "", "Key of the ES algorithms.").under(AUTH),
+    Key::new("auth.jwt.ed_public_key_path", Kind::File, "", "Key of EdDSA.").under(AUTH),
     Key::new("auth.jwt.algorithm", Kind::Choice(ALGORITHMS), r#""HS256""#,
         "How tokens are signed.").under(AUTH),
     Key::new("auth.jwt.expiration_secs", Kind::Integer(1..=31_536_000), "3600",
@@ -340,15 +351,15 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("auth.jwt.issuer", Kind::Text, "", "Who must have issued it.").under(AUTH),
     Key::new("auth.jwt.audience", Kind::Text, "", "Whom it must be for.").under(AUTH),
     Key::new("auth.api_key.enabled", Kind::Flag, "false", "API keys.").under(AUTH),
-    Key::new("auth.api_key.keys_file", Kind::Path, "", "The keys, JSON.").under(AUTH),
+    Key::new("auth.api_key.keys_file", Kind::File, "", "The keys, JSON.").under(AUTH),
     Key::new("auth.api_key.header_name", Kind::Text, r#""X-API-Key""#,
         "Header that carries one.").under(AUTH),
     Key::new("auth.api_key.hash_keys", Kind::Flag, "true", "The file holds hashes.").under(AUTH),
 
     Key::new("authz.enabled", Kind::Flag, "true", "Check what a client may do.").under(AUTH),
     Key::new("authz.default_role", Kind::Text, r#""user""#, "Role of clients without one.").under(AUTH),
-    Key::new("authz.roles_file", Kind::Path, "", "Roles, TOML or JSON.").under(AUTH),
-    Key::new("authz.policies_file", Kind::Path, "", "Policies.").under(AUTH),
+    Key::new("authz.roles_file", Kind::File, "", "Roles, TOML or JSON.").under(AUTH),
+    Key::new("authz.policies_file", Kind::File, "", "Policies.").under(AUTH),
     Key::new("authz.collection_permissions", Kind::Flag, "true", "Roles name collections.").under(AUTH),
     Key::new("authz.default_mode", Kind::Choice(&["deny-by-default", "allow-by-default"]),
         r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),

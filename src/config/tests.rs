@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::{written::File, *};
+use super::{file::File, *};
 
 fn load(text: &str) -> Result<Config, Refusal> {
-    let file = File { path: "a.toml".into(), text: text.into() };
-    Config::check(Written::gather(Some(&file), &[])?)
+    let file = File::new("a.toml".into(), text.into());
+    let mut gathered = Gathered::new(Some(&file), &[]);
+    gathered.problems.append(&mut gathered.unknown);
+    Config::check(gathered)
 }
 
 fn refused(text: &str) -> String {

@@ -1,5 +1,9 @@
-//! The operations guide: each of its commands and samples, tried on the real program.
+//! Every command and sample of the operations guide, against the real program: a file for each of
+//! its sections.
 
+mod commands;
 mod http;
 mod logs;
 mod metrics;
+mod reload;
+mod signals;

@@ -99,6 +99,15 @@ impl Folder {
     }
 }
 
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Standard error of a command that must have failed with status 1, in one clear line or more.
 pub(crate) fn refusal(mut command: Command) -> String {
     let output = command.output().unwrap();
@@ -118,45 +127,54 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits until it listens.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut server = Self::begun(command);
+        server.first_lines = server.wait_for_all("Listening on ");
+        let line = server.first_lines.last().unwrap();
+        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
+        server
+    }
+
+    /// Starts it.
+    pub(crate) fn begun(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
-        let address = ([0, 0, 0, 0], 0).into();
-        let mut server = Self { child, lines, first_lines: Vec::new(), address };
-        let (line, before) = server.wait_and_keep("Listening on ");
-        server.first_lines = before;
-        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
-        server
+        Self { child, lines, first_lines: Vec::new(), address: ([0, 0, 0, 0], 0).into() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it said before it listened.
+    /// What it said until it listened.
     pub(crate) fn first_lines(&self) -> &[String] {
         &self.first_lines
     }
 
     /// The next line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
-        self.wait_and_keep(text).0
+        self.wait_for_all(text).pop().unwrap()
     }
 
-    /// The same, and the lines before it.
-    fn wait_and_keep(&mut self, text: &str) -> (String, Vec<String>) {
+    /// The next lines, up to one that contains `text`.
+    pub(crate) fn wait_for_all(&mut self, text: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline - Instant::now()) {
-            if line.contains(text) {
-                return (line, seen);
-            }
             seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
         }
         panic!("no line with {text:?} after\n{}", seen.join("\n"));
+    }
+
+    /// The lines that came and were not looked at.
+    pub(crate) fn lines_so_far(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

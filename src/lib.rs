@@ -2,20 +2,29 @@
 //!
 //! ```text
 //! cli ─► config (written → checked) ─► start ─► preflight ─► directory ─► reactors (the shards crate)
+//!                                        │ daemon                             ▲
 //!                                        └────► control: signals, reload, report, pulse, stop
+//!                                                  │ board                ▲
+//!        status, reload ◄──── control socket ◄─────┴── questions ─────────┘
 //! ```
 //!
-//! Exit status: 0 done · 1 refused or failed, with one line that says why · 2 a wrong command line
-//! · 3 `status` of a server that is stopped · 4 `check` found damage · 70 a reactor died.
+//! Exit status: 0 done · 1 refused or failed, with lines that say why; for `status`: it did not end
+//! well · 2 a wrong command line · 3 the server does not run · 4 `check` found damage; for `status`:
+//! it cannot be told · 70 a reactor died · 150 the server runs and does not answer.
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+mod board;
 mod check;
+#[cfg(test)]
+mod checked_in;
 mod cli;
 mod config;
 mod control;
 mod cores;
+mod daemon;
 mod directory;
+mod doctor;
 mod gaps;
 mod health;
 mod instance;
@@ -28,6 +37,7 @@ mod reload;
 mod report;
 mod reshard;
 mod signals;
+mod socket;
 mod start;
 mod status;
 mod stop;
@@ -41,12 +51,11 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 
-/// Measured against the system's allocator: 20 % more small requests (docs/explanation/benchmarks.md).
-#[cfg(not(feature = "count-allocations"))]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+pub use config::Refusal;
+pub use reload::{Change, Outcome, ReloadReport, ReloadableConfig};
 
-fn main() -> ExitCode {
+/// Does what the command line says.
+pub fn main() -> ExitCode {
     let code = run(&Cli::parse()).unwrap_or_else(|error| {
         eprintln!("{error}");
         ExitCode::FAILURE
@@ -58,10 +67,12 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let source = cli.source();
     match &cli.command {
-        Command::Start(flags) => start::run(&source, flags.generate_config),
-        Command::Stop(_) => Ok(stop::run(&source.load()?)?),
-        Command::Status { format, .. } => Ok(status::run(&source.load()?, *format)),
-        Command::ValidateConfig { show } => Ok(validate::run(&source.load()?, *show)),
+        Command::Start(wish) => start::run(source, wish),
+        Command::Stop(wish) => Ok(stop::run(&source.place()?, wish)?),
+        Command::Reload(_) => Ok(reload::command::run(&source.place()?)),
+        Command::Status { format, .. } => Ok(status::run(&source, *format)),
+        Command::ValidateConfig(wish) => Ok(validate::run(&source, wish)?),
+        Command::Doctor(_) => Ok(doctor::run(&source)),
         Command::Check(_) => check::run(&source.load()?),
         Command::Reshard { shards, .. } => reshard::run(&source.load()?, *shards),
         Command::Version { verbose } => Ok(version::run(*verbose)),
