@@ -88,9 +88,11 @@ impl Folder {
         self.command(words).output().unwrap()
     }
 
-    /// A configuration file with a pid file of its own, and more if need be.
+    /// A configuration file with a pid file and a port for metrics of its own, and more if need be.
     pub(crate) fn config(&self, server: &str, more: &str) -> PathBuf {
-        self.write("a.toml", &format!("[server]\npid_file = \"pid\"\n{server}\n{more}\n"))
+        let metrics = "[metrics]\nbind_address = \"127.0.0.1:0\"\n";
+        let metrics = if more.contains("[metrics]") { "" } else { metrics };
+        self.write("a.toml", &format!("[server]\npid_file = \"pid\"\n{server}\n{more}\n{metrics}"))
     }
 
     /// A server with the configuration `a.toml` on a free port.

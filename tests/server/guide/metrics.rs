@@ -233,7 +233,7 @@ fn a_taken_address_is_refused_if_somebody_wrote_it_and_gives_way_if_nobody_did()
 
     // Whoever holds the default port, this or another process: it is taken.
     let _holder = std::net::TcpListener::bind("127.0.0.1:9090");
-    folder.config("", "");
+    folder.write("a.toml", "[server]\npid_file = \"pid\"\n");
     let mut server = folder.serve();
     let lines = server.first_lines().join("\n");
     assert!(lines.contains("no metrics are served: metrics.bind_address"), "{lines}");
