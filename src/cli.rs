@@ -1,5 +1,8 @@
 //! The command line, and how its flags become a layer of the configuration.
 
+#[cfg(test)]
+mod deployed;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,17 +22,23 @@ pub(crate) struct Cli {
     /// Read this configuration file; without it, none is read.
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
+    /// Warn of keys that do not exist, and leave them alone, instead of refusing them.
+    #[arg(long, global = true)]
+    allow_unknown: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve in the foreground until SIGTERM or SIGINT.
+    /// Serve until SIGTERM or SIGINT, in the foreground or as a daemon.
     Start(Start),
     /// Stop the server and wait until it is gone.
-    Stop(Place),
-    /// Say whether the server is Running (exit status 0) or Stopped (3).
+    Stop(Stop),
+    /// Have the server read its configuration again, and print what came of it.
+    Reload(Place),
+    /// Say how the server is: Running (exit status 0), Stopped (3, or 1 if it did not end well),
+    /// Not answering (150), Unknown (4).
     Status {
         /// How to say it.
         #[arg(short, long, value_enum, default_value = "text")]
@@ -37,12 +46,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Read and check the configuration; exit status 1 if it is refused.
-    ValidateConfig {
-        /// Print the values in force, each with its origin.
-        #[arg(long)]
-        show: bool,
-    },
+    /// Read and check the configuration and the files that it names; exit status 1 if it is refused.
+    ValidateConfig(ValidateConfig),
+    /// Say whether this machine grants what the server needs; exit status 1 if it would not start.
+    Doctor(Doctor),
     /// Read all files of a data directory that is not in use; exit status 4 if some are damaged.
     Check(Place),
     /// Spread the entries of a data directory that is not in use over another number of shards.
@@ -63,6 +70,56 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Start {
+    #[command(flatten)]
+    layer: Layer,
+    /// Write a default configuration file first, unless there is one: to the path of --config, or
+    /// to amaters-server.toml, which is then read.
+    #[arg(long)]
+    pub(crate) generate_config: bool,
+    /// Serve in the background; return when the server is ready or has failed.
+    #[arg(long)]
+    pub(crate) daemon: bool,
+    /// The process that `--daemon` starts.
+    #[arg(long, hide = true, conflicts_with = "daemon")]
+    pub(crate) detached: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Wait so long; by default server.shutdown_timeout_secs and 30 more.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub(crate) timeout: Option<u64>,
+    /// Kill the server if it is not gone by then; what is not synced is lost as in a crash.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateConfig {
+    /// Print the values in force, secrets left out.
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// Print with each value which layer it comes from.
+    #[arg(long, requires = "show")]
+    pub(crate) origins: bool,
+    /// Try also whether the addresses can be listened on.
+    #[arg(long)]
+    pub(crate) bind_check: bool,
+    #[command(flatten)]
+    layer: Layer,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    layer: Layer,
+}
+
+/// The flags that lie over the configuration of a server.
+#[derive(Debug, Args)]
+struct Layer {
     /// Listen here (server.bind_address).
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<String>,
@@ -74,10 +131,6 @@ pub(crate) struct Start {
     /// Reactors: how many, as 2, or on which CPUs, as 0-3,5 (server.cores).
     #[arg(long, value_name = "LIST|N")]
     cores: Option<String>,
-    /// Write a default configuration file first, unless there is one: to the path of --config, or
-    /// to amaters-server.toml, which is then read.
-    #[arg(long)]
-    pub(crate) generate_config: bool,
 }
 
 #[derive(Debug, Default, Args)]
@@ -91,32 +144,46 @@ impl Cli {
     /// Where this command's configuration is read from.
     pub(crate) fn source(&self) -> Source {
         let mut file = self.config.clone();
-        let mut flags = Vec::new();
-        let mut take = |key, name, value: &Option<String>| {
-            let assigned =
-                |text: &String| Assignment { key, text: text.clone(), origin: Origin::Flag(name) };
-            flags.extend(value.as_ref().map(assigned));
-        };
-        match &self.command {
+        let flags = match &self.command {
             Command::Start(start) => {
-                take("server.bind_address", "--bind", &start.bind);
-                take("server.data_dir", "--data-dir", &start.place.data_dir);
-                take("logging.level", "--log-level", &start.log_level);
-                take("server.cores", "--cores", &start.cores);
                 if start.generate_config {
                     file = file.or_else(|| Some(GENERATED.into()));
                 }
+                start.layer.assignments()
             }
-            Command::Stop(place)
+            Command::ValidateConfig(validate) => validate.layer.assignments(),
+            Command::Doctor(doctor) => doctor.layer.assignments(),
+            Command::Stop(stop) => stop.place.assignments(),
+            Command::Reload(place)
             | Command::Check(place)
             | Command::Reshard { place, .. }
-            | Command::Status { place, .. } => {
-                take("server.data_dir", "--data-dir", &place.data_dir);
-            }
-            Command::ValidateConfig { .. } | Command::Version { .. } => {}
-        }
-        Source { file, flags }
+            | Command::Status { place, .. } => place.assignments(),
+            Command::Version { .. } => Vec::new(),
+        };
+        Source { file, flags, allow_unknown: self.allow_unknown }
     }
+}
+
+impl Layer {
+    fn assignments(&self) -> Vec<Assignment> {
+        let mut all = Vec::new();
+        all.extend(assigned("server.bind_address", "--bind", &self.bind));
+        all.append(&mut self.place.assignments());
+        all.extend(assigned("logging.level", "--log-level", &self.log_level));
+        all.extend(assigned("server.cores", "--cores", &self.cores));
+        all
+    }
+}
+
+impl Place {
+    fn assignments(&self) -> Vec<Assignment> {
+        assigned("server.data_dir", "--data-dir", &self.data_dir).into_iter().collect()
+    }
+}
+
+fn assigned(key: &'static str, name: &'static str, text: &Option<String>) -> Option<Assignment> {
+    let text = text.clone()?;
+    Some(Assignment { key, text, origin: Origin::Flag(name) })
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@
 //! Only [`Source::load`] makes a [`Config`], so whoever holds one need not check again.
 
 pub(crate) mod changes;
+mod file;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod keys;
+mod place;
 mod raw;
 mod refusal;
 mod rules;
@@ -33,13 +37,19 @@ use amaters_shards::{
     },
 };
 
+pub use self::refusal::Refusal;
 pub(crate) use self::{
+    place::Place,
     raw::{Format, Level},
-    refusal::{Problem, Refusal},
+    refusal::Problem,
     source::Source,
-    written::{Assignment, Origin, Written},
+    written::{Assignment, Gathered, Origin, Written},
 };
-use crate::cores::Cores;
+use crate::{
+    cores::Cores,
+    logging::{FileSettings, LogSettings, Rotation, Turnover},
+    metrics::MetricsSettings,
+};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -72,10 +82,12 @@ pub(crate) struct Config {
     pub(crate) connection_timeout: Duration,
     /// `network.keepalive_interval_secs`.
     pub(crate) keepalive_interval: Duration,
-    /// `logging.level`.
-    pub(crate) log_level: Level,
-    /// `logging.format`.
-    pub(crate) log_format: Format,
+    /// `logging`.
+    pub(crate) log: LogSettings,
+    /// `logging.slow_request_ms`.
+    pub(crate) slow_request: Option<Duration>,
+    /// `metrics`.
+    pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
     pub(crate) notices: Vec<String>,
     /// The values behind all this, for `--show` and for a later comparison.
@@ -83,13 +95,35 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Checks what was written.
-    fn check(written: Written) -> Result<Self, Refusal> {
+    /// Where the server of this configuration is.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            data_dir: self.data_dir.clone(),
+            data_dir_written: self.data_dir_written,
+            pid_file: self.pid_file.clone(),
+            pid_file_written: self.pid_file_written,
+            shutdown_timeout: self.shutdown_timeout,
+        }
+    }
+
+    /// What values that are right each for itself mean together.
+    pub(crate) fn of(written: Written) -> Result<Self, Refusal> {
+        Self::check(Gathered { written, ..Gathered::default() })
+    }
+
+    /// Checks what was written, and refuses with everything that is wrong.
+    fn check(gathered: Gathered) -> Result<Self, Refusal> {
+        let Gathered { written, mut problems, wrong, unknown, .. } = gathered;
         let raw: raw::Raw = written
             .tables()
             .try_into()
             .map_err(|error: toml::de::Error| Problem::unreadable("internal", error.message()))?;
-        rules::check(&raw, &written)?;
+        problems.extend(rules::check(&raw, &written, &wrong));
+        if !problems.is_empty() {
+            return Err(Refusal(problems));
+        }
+        let mut notices = rules::notices(&raw, &written);
+        notices.extend(unknown.iter().map(|key| format!("{}; left alone", key.told())));
         let data_dir = absolute_path(&raw.server.data_dir, "server.data_dir")?;
         Ok(Self {
             bind_address: raw.server.bind_address,
@@ -104,9 +138,10 @@ impl Config {
             limits: limits(&raw),
             connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
-            log_level: raw.logging.level,
-            log_format: raw.logging.format,
-            notices: rules::notices(&raw, &written),
+            log: log(&raw.logging)?,
+            slow_request: slow_request(raw.logging.slow_request_ms),
+            metrics: metrics(&raw.metrics, &written),
+            notices,
             data_dir,
             written,
         })
@@ -161,6 +196,35 @@ fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
             levels: storage.compaction.num_levels,
             multiplier: storage.compaction.level_multiplier,
         },
+    }
+}
+
+fn log(raw: &raw::Logging) -> Result<LogSettings, Problem> {
+    let rotation = raw.rotation.enabled.then(|| Rotation {
+        turnover: match raw.rotation.strategy {
+            raw::RotationStrategy::Size => Turnover::Size(raw.rotation.max_size_mb * MIB),
+            raw::RotationStrategy::Hourly => Turnover::Hourly,
+            raw::RotationStrategy::Daily => Turnover::Daily,
+        },
+        backups_max: raw.rotation.max_backups,
+    });
+    let path = raw.file_path.as_ref().filter(|_| raw.file_enabled);
+    let path = path.map(|path| absolute_path(path, "logging.file_path")).transpose()?;
+    let file = path.map(|path| FileSettings { path, rotation });
+    Ok(LogSettings { level: raw.level, format: raw.format, file })
+}
+
+/// 0 means that no request is slow.
+fn slow_request(millis: u64) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis))
+}
+
+fn metrics(raw: &raw::Metrics, written: &Written) -> MetricsSettings {
+    MetricsSettings {
+        enabled: raw.enabled,
+        bind_address: raw.bind_address,
+        bind_address_written: written.is_written("metrics.bind_address"),
+        export_interval: Duration::from_secs(raw.export_interval_secs),
     }
 }
 

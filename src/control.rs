@@ -1,32 +1,59 @@
 //! The control thread while the server serves: signals, reloads, reports, the pulse, and the end.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use amaters_shards::{Reactors, StopError};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use amaters_shards::{Health, Reactors, StopError};
+use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::{
-    config::{Config, Source},
+    board::{Board, Look},
     gaps::Gaps,
-    logging::LevelHandle,
-    signals::Request,
+    logging::{self, Log},
+    metrics::{Endpoint, summary::Meter},
+    notify::Notify,
+    reload::{ReloadableConfig, queue::Reloads},
+    signals::{Inbox, Request},
+    telemetry::Telemetry,
 };
 
 /// How often the reactors are looked at, so that none sleeps over work.
 const PULSE: Duration = Duration::from_millis(10);
 
 /// What the control thread has in its hands.
-pub(crate) struct Control<'a> {
+pub(crate) struct Control {
     /// What the server runs with.
-    pub(crate) running: Config,
-    /// Where the configuration is read from, now and by a reload.
-    pub(crate) source: &'a Source,
-    /// Takes `logging.level`.
-    pub(crate) level: &'a LevelHandle,
+    pub(crate) config: ReloadableConfig,
+    /// Who asked for a reload.
+    pub(crate) reloads: Reloads,
+    /// Takes `logging`.
+    pub(crate) log: Log,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.
     pub(crate) gaps: Gaps,
+    /// What `status` sees.
+    pub(crate) board: Board,
+    /// For threads that tell this one something.
+    pub(crate) requests: Sender<Request>,
+    /// What others are told.
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Where they are told it.
+    pub(crate) endpoint: Endpoint,
+    /// What the service manager is told.
+    pub(crate) notify: Notify,
+    /// What happened lately.
+    pub(crate) meters: Meters,
+}
+
+/// What happened since the last line, and since the last status.
+pub(crate) struct Meters {
+    /// For the log, each `metrics.export_interval_secs`.
+    pub(crate) export: Meter,
+    /// For the service manager.
+    pub(crate) status: Meter,
 }
 
 /// Why the control thread stops controlling.
@@ -38,31 +65,73 @@ pub(crate) enum End {
     Died(String),
 }
 
-impl Control<'_> {
+impl Control {
     /// Handles requests and keeps the pulse until the end.
-    pub(crate) fn serve(&mut self, requests: &Receiver<Request>) -> End {
+    pub(crate) fn serve(&mut self, inbox: Inbox) -> End {
         loop {
             self.reactors.pulse();
             self.look_at_gaps();
+            self.tell(Instant::now());
+            self.show();
+            self.begin_reload();
             if let Some(why) = self.reactors.dead() {
                 return End::Died(why);
             }
-            match requests.recv_timeout(PULSE) {
+            if !inbox.is_heard() {
+                return End::Died("the thread that listens for signals died".into());
+            }
+            match inbox.received.recv_timeout(PULSE) {
                 Ok(Request::Stop) => return End::Asked,
-                Ok(Request::Reload) => self.reload(),
-                Ok(Request::Report) => self.report(),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return End::Died("the thread that listens for signals died".into());
+                Ok(Request::Reload(who)) => {
+                    // Whoever has moved the log file away says so by this, with a configuration file or without.
+                    logging::reopen();
+                    self.reloads.ask(who);
                 }
+                Ok(Request::Loaded(loaded)) => self.finish_reload(*loaded),
+                Ok(Request::Report) => self.report(),
+                // We hold a sender ourselves.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
     }
 
+    fn show(&self) {
+        self.board.show(Look {
+            connections: self.reactors.connections().iter().sum(),
+            connections_max: self.config.running().limits.connections_max,
+            poisoned_shards: match self.reactors.watch().health() {
+                Health::Broken(shards) => shards,
+                Health::Serving | Health::Draining => 0,
+            },
+            silent: self.reactors.silent(),
+        });
+    }
+
     /// Finishes requests in flight as long as the configuration grants it, then syncs and closes.
-    pub(crate) fn stop(self) -> Result<(), StopError> {
-        let timeout = self.running.shutdown_timeout;
+    pub(crate) fn stop(mut self) -> Result<(), StopError> {
+        self.board.stops();
+        let timeout = self.config.running().shutdown_timeout;
         tracing::info!("stopping: up to {} s for requests in flight", timeout.as_secs());
-        self.reactors.stop(Instant::now() + timeout)
+        self.telemetry.drains();
+        self.notify.stopping();
+        let (watch, notify) = (self.reactors.watch(), &mut self.notify);
+        let mut waiting = || notify.draining(watch.connections().iter().sum(), Instant::now());
+        self.reactors.stop(Instant::now() + timeout, &mut waiting)
+    }
+
+    /// Tells those who watch that all goes on, and now and then how it goes.
+    fn tell(&mut self, now: Instant) {
+        let silence = self.reactors.silent().into_iter().max().unwrap_or_default();
+        self.telemetry.beat(silence);
+        self.notify.serving(silence, now);
+        if self.notify.wants_status(now) {
+            let summary = self.meters.status.take(&self.reactors.watch(), now);
+            self.notify.status(&format!("serving: {summary}"), now);
+        }
+        let metrics = &self.config.running().metrics;
+        if metrics.enabled && self.meters.export.elapsed(now) >= metrics.export_interval {
+            let summary = self.meters.export.take(&self.reactors.watch(), now);
+            tracing::info!("last {} s: {summary}", summary.time.as_secs());
+        }
     }
 }

@@ -5,6 +5,7 @@
 //!   LOCK                      flock of the server that runs, with its process id
 //!   SUPERBLOCK                shards, hash seed, identity: docs/reference/superblock.md
 //!   wal/                      the logs (storage.wal.dir), one folder for each shard
+//!   control.sock              how commands ask the server that runs: docs/reference/commands.md
 //!   amaters-server.pid        where the default pid file cannot be written
 //! ```
 //!

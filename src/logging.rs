@@ -1,6 +1,15 @@
-//! Log lines on standard error, their level changeable while the server runs, panics among them.
+//! Log lines: level, shape and file changeable while the server runs, panics among them.
+//!
+//! ```text
+//! event ─► filter ─┬─► shape ─► queue ─► standard error, file
+//!                  └─► warnings ─► the recent lines of the admin protocol
+//! ```
 
+mod file;
 mod queue;
+mod shape;
+mod stderr;
+mod warnings;
 
 use std::{
     backtrace::Backtrace,
@@ -8,56 +17,85 @@ use std::{
     panic, thread,
 };
 
-pub(crate) use queue::flush;
-
+use amaters_shards::Notes;
 use tracing_subscriber::{
-    Registry,
-    filter::LevelFilter,
-    fmt,
-    layer::{Layer, SubscriberExt as _},
-    reload,
+    Registry, filter::LevelFilter, fmt, layer::SubscriberExt as _, reload,
     util::SubscriberInitExt as _,
 };
 
+use self::{file::LogFile, warnings::Warnings};
+pub(crate) use self::{
+    file::{FileSettings, LogFileError, Rotation, Turnover},
+    queue::{dropped, flush, lost, reopen},
+};
 use crate::config::{Format, Level};
 
-/// The handle that changes the level.
-#[derive(Clone, Debug)]
-pub(crate) struct LevelHandle(reload::Handle<LevelFilter, Registry>);
+/// `logging`, but for what requests are slow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// The least severe lines that are logged.
+    pub(crate) level: Level,
+    /// The shape of lines.
+    pub(crate) format: Format,
+    /// Where they go beside standard error.
+    pub(crate) file: Option<FileSettings>,
+}
 
-impl LevelHandle {
-    /// From now on lines below `level` are not logged.
-    pub(crate) fn set(&self, level: Level) {
+/// The log of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Log(reload::Handle<LevelFilter, Registry>);
+
+/// Settings that can be applied: their file is open.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    level: Level,
+    format: Format,
+    file: Option<LogFile>,
+}
+
+/// Makes ready for these settings, or refuses them.
+pub(crate) fn prepare(settings: &LogSettings) -> Result<Prepared, LogFileError> {
+    let LogSettings { level, format, file } = settings;
+    let file = file.clone().map(LogFile::open).transpose()?;
+    Ok(Prepared { level: *level, format: *format, file })
+}
+
+/// Begins to log; once in a process. Warnings are noted, too.
+pub(crate) fn start(prepared: Prepared, notes: Notes) -> io::Result<Log> {
+    let Prepared { level, format, file } = prepared;
+    shape::set(format, is_coloured(file.as_ref()));
+    let queue = queue::open(file)?;
+    let (filtered, handle) = reload::Layer::new(filter(level));
+    let lines = fmt::layer()
+        .event_format(shape::Shapes::new())
+        .with_writer(queue)
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filtered).with(lines).with(Warnings(notes)).init();
+    panic::set_hook(Box::new(log_panic));
+    warn_of_trace(level);
+    Ok(Log(handle))
+}
+
+impl Log {
+    /// From now on lines are as these settings say.
+    pub(crate) fn apply(&self, prepared: Prepared) {
+        let Prepared { level, format, file } = prepared;
+        shape::set(format, is_coloured(file.as_ref()));
+        queue::set_file(file);
         // It fails only when the subscriber is gone, and then nothing is logged at all.
         let _ = self.0.reload(filter(level));
+        warn_of_trace(level);
     }
 }
 
-/// Begins to log; once in a process.
-pub(crate) fn start(level: Level, format: Format) -> io::Result<LevelHandle> {
-    let queue = queue::open()?;
-    let (filtered, handle) = reload::Layer::new(filter(level));
-    tracing_subscriber::registry().with(filtered).with(lines(format, queue)).init();
-    panic::set_hook(Box::new(log_panic));
+/// A file wants no colours.
+fn is_coloured(file: Option<&LogFile>) -> bool {
+    file.is_none() && io::stderr().is_terminal()
+}
+
+fn warn_of_trace(level: Level) {
     if level == Level::Trace && cfg!(not(debug_assertions)) {
         tracing::warn!("logging.level = \"trace\": this build has no lines below debug");
-    }
-    Ok(LevelHandle(handle))
-}
-
-type Lines = Box<
-    dyn Layer<tracing_subscriber::layer::Layered<reload::Layer<LevelFilter, Registry>, Registry>>
-        + Send
-        + Sync,
->;
-
-fn lines(format: Format, queue: queue::Queue) -> Lines {
-    let ansi = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(queue).with_ansi(ansi);
-    match format {
-        Format::Pretty => layer.boxed(),
-        Format::Compact => layer.compact().boxed(),
-        Format::Json => layer.json().flatten_event(true).boxed(),
     }
 }
 

@@ -9,8 +9,10 @@ mod uring;
 
 use thiserror::Error;
 
-pub(crate) use self::files::check as check_open_files;
 use self::{files::FilesError, memory::MemoryError, uring::UringError};
+pub(crate) use self::{
+    files::check as check_open_files, memory::advice as locked_memory, uring::check as check_uring,
+};
 
 /// What the machine does not grant.
 #[derive(Debug, Error)]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::control::Control;
 
-impl Control<'_> {
+impl Control {
     /// Logs a line for each reactor. Gaps count since the last report.
     pub(crate) fn report(&mut self) {
         self.look_at_gaps();
@@ -15,7 +15,7 @@ impl Control<'_> {
                 "reactor {reactor}: turns {}, requests {}, connections {connections}, longest gap \
                  {:.1} ms",
                 counters.turns.get(),
-                counters.requests.get(),
+                counters.requests(),
                 gap.as_secs_f64() * 1e3,
             );
         }

@@ -3,48 +3,76 @@
 //! The second signal that asks for the end does not wait for anything: the process exits at once,
 //! whatever the control thread is doing.
 
-use std::{io, process, thread};
+use std::{
+    io, process,
+    thread::{self, JoinHandle},
+};
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
 };
 
-use crate::logging;
+use crate::{
+    config::{Config, Refusal},
+    logging,
+    reload::ReloadReport,
+};
 
-/// What somebody asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the control thread is told.
+#[derive(Debug)]
 pub(crate) enum Request {
     /// SIGTERM or SIGINT.
     Stop,
-    /// SIGHUP.
-    Reload,
+    /// SIGHUP, or a question at the control socket, which wants the report.
+    Reload(Option<Sender<ReloadReport>>),
+    /// What a reload has read.
+    Loaded(Box<Result<Config, Refusal>>),
     /// SIGUSR1.
     Report,
 }
 
+/// Where the control thread is told something.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    /// For whoever tells it something.
+    pub(crate) requests: Sender<Request>,
+    /// For the control thread.
+    pub(crate) received: Receiver<Request>,
+    listener: JoinHandle<()>,
+}
+
+impl Inbox {
+    /// Whether signals are still listened for.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.listener.is_finished()
+    }
+}
+
 /// Begins to listen for signals.
-pub(crate) fn listen() -> io::Result<Receiver<Request>> {
+pub(crate) fn listen() -> io::Result<Inbox> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
-    let (sender, receiver) = unbounded();
-    thread::Builder::new().name("signals".into()).spawn(move || {
+    let (requests, received) = unbounded();
+    let sender = requests.clone();
+    let listener = thread::Builder::new().name("signals".into()).spawn(move || {
         let mut stopping = false;
         for signal in signals.forever() {
             let request = match signal {
-                SIGHUP => Request::Reload,
+                SIGHUP => Request::Reload(None),
                 SIGUSR1 => Request::Report,
                 _ => Request::Stop,
             };
-            if request == Request::Stop && stopping {
+            let is_stop = matches!(request, Request::Stop);
+            if is_stop && stopping {
                 tracing::error!("second signal to stop: exiting at once");
                 logging::flush();
                 process::exit(1);
             }
-            stopping |= request == Request::Stop;
+            stopping |= is_stop;
             // Without a receiver the process is ending already.
             let _ = sender.send(request);
         }
     })?;
-    Ok(receiver)
+    Ok(Inbox { requests, received, listener })
 }

@@ -3,19 +3,28 @@
 //! Nothing is made before the machine has granted everything, and nothing in the data directory
 //! is touched before its lock is held.
 
-use std::{error::Error, fs, io, path::Path, process::ExitCode};
+use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use amaters_shards::{IO_MEMORY_BYTES, Reactors, settings::Settings};
+use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, settings::Settings};
 
 use crate::{
+    board::Board,
+    cli::Start,
     config::{Config, Source, template},
-    control::{Control, End},
+    control::{Control, End, Meters},
     cores::{Offer, Ranges},
+    daemon::{self, Herald},
     directory::Directory,
     gaps::Gaps,
-    logging,
+    logging::{self, Log},
+    metrics::{Endpoint, summary::Meter},
+    notify::Notify,
     pid_file::PidFile,
-    preflight, signals,
+    preflight,
+    reload::{ReloadableConfig, queue::Reloads},
+    signals::{self, Inbox},
+    socket,
+    telemetry::Telemetry,
 };
 
 /// A reactor died: EX_SOFTWARE of sysexits.h.
@@ -24,16 +33,21 @@ const EXIT_DIED: u8 = 70;
 /// What ends a start: one clear line.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Serves until a signal.
-pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> {
-    let generated = if generate { generate_config(source)? } else { None };
+/// Serves until a signal, here or in a process of its own.
+pub(crate) fn run(source: Source, wish: &Start) -> Result<ExitCode, Failure> {
+    if wish.daemon {
+        return Ok(daemon::begin()?);
+    }
+    let herald = if wish.detached { Some(daemon::detach()?) } else { None };
+    let generated = if wish.generate_config { generate_config(&source)? } else { None };
     let config = source.load()?;
-    let level = logging::start(config.log_level, config.log_format)?;
+    let notes = Notes::default();
+    let log = logging::start(logging::prepare(&config.log)?, notes.clone())?;
     tracing::info!("amaters-server {}", env!("CARGO_PKG_VERSION"));
     if let Some(line) = generated {
         tracing::info!("{line}");
     }
-    serve(config, source, &level).or_else(|error| {
+    serve(config, source, (log, notes), herald).or_else(|error| {
         tracing::error!("{error}");
         Ok(ExitCode::FAILURE)
     })
@@ -41,10 +55,11 @@ pub(crate) fn run(source: &Source, generate: bool) -> Result<ExitCode, Failure> 
 
 fn serve(
     config: Config,
-    source: &Source,
-    level: &logging::LevelHandle,
+    source: Source,
+    (log, notes): (Log, Notes),
+    herald: Option<Herald>,
 ) -> Result<ExitCode, Failure> {
-    let requests = signals::listen()?;
+    let inbox = signals::listen()?;
     use_small_pages();
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
@@ -52,29 +67,74 @@ fn serve(
 
     let shards = u32::try_from(cpus.len())?;
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
-    let pid_file = PidFile::write(&config)?;
-    let settings = Settings { io_memory_bytes, ..settings(&config, &directory, cpus.clone()) };
-    let reactors = amaters_shards::start(settings)?;
+    let pid_file = PidFile::write(&config.place())?;
+    let shards = directory.superblock().shards;
+    let board = Board::new(config.data_dir.clone(), shards, cpus.clone());
+    let socket = open_socket(&config, &board, &inbox);
+    let settings =
+        Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone()) };
+    let telemetry = Arc::new(Telemetry::new());
+    let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
+    let mut notify = Notify::from_environment();
+    let mut waiting = |watch: &Watch| {
+        telemetry.has_reactors(watch);
+        notify.recovering(watch.recovery_steps(), Instant::now());
+    };
+    let reactors = amaters_shards::start(settings, &mut waiting)?;
+    let watch = reactors.watch();
+    telemetry.has_reactors(&watch);
     directory.has_served()?;
+    telemetry.serves();
+    notify.ready(&format!("serving on {}", reactors.local_address()));
+    board.serves(reactors.local_address());
     announce(&config, &directory, &reactors, &cpus);
+    if let Some(herald) = herald {
+        let has_log_file = config.written.is_on("logging.file_enabled");
+        herald.ready(reactors.local_address(), has_log_file)?;
+    }
 
-    let gaps = Gaps::new(cpus.len());
-    let mut control = Control { running: config, source, level, reactors, gaps };
-    match control.serve(&requests) {
+    let (gaps, now) = (Gaps::new(cpus.len()), Instant::now());
+    let meters = Meters { export: Meter::new(&watch, now), status: Meter::new(&watch, now) };
+    let mut control = Control {
+        config: ReloadableConfig::new(source, config),
+        reloads: Reloads::default(),
+        log,
+        reactors,
+        gaps,
+        board,
+        requests: inbox.requests.clone(),
+        telemetry,
+        endpoint,
+        notify,
+        meters,
+    };
+    match control.serve(inbox) {
         End::Asked => {
             control.stop()?;
-            drop(pid_file);
+            drop((socket, pid_file));
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         }
         End::Died(why) => {
             tracing::error!("the server ends at once: {why}");
-            drop(pid_file);
+            drop((socket, pid_file));
             // Reactors that live are not asked: they would answer for a part of the keys.
             logging::flush();
             std::process::exit(i32::from(EXIT_DIED))
         }
     }
+}
+
+/// A server without the socket serves as well as any other; those who would ask it are told.
+fn open_socket(config: &Config, board: &Board, inbox: &Inbox) -> Option<socket::Socket> {
+    let opened = socket::open(&config.data_dir, board, &inbox.requests);
+    let told = opened.inspect_err(|error| {
+        let dir = config.data_dir.display();
+        tracing::warn!(
+            "no control socket in {dir}: {error}. `status` and `reload` are not answered; signals are"
+        );
+    });
+    told.ok()
 }
 
 /// The allocator asks for huge pages, which make memory resident that was never touched: an idle
@@ -98,6 +158,8 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         limits: config.limits.clone(),
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,
+        slow_request: config.slow_request,
+        notes: Notes::default(),
     }
 }
 

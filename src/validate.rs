@@ -1,18 +1,48 @@
 //! `validate-config`: the checks of a start, without a start.
+//!
+//! ```text
+//! layers ─► values, rules ─► files that are named ─► addresses, if asked for ─► all problems at once
+//! ```
+
+mod addresses;
+mod files;
 
 use std::process::ExitCode;
 
-use crate::config::{Config, template};
+pub(crate) use self::{addresses::check as check_addresses, files::check as check_files};
+
+use crate::{
+    cli::ValidateConfig,
+    config::{Config, Refusal, Source, template},
+};
 
 /// Says that the configuration is valid, or prints its values as a file that could be used.
-pub(crate) fn run(config: &Config, show: bool) -> ExitCode {
+pub(crate) fn run(source: &Source, wish: &ValidateConfig) -> Result<ExitCode, Refusal> {
+    let config = check(source, wish.bind_check)?;
     for notice in &config.notices {
         eprintln!("{notice}");
     }
-    if show {
-        print!("{}", template::effective(&config.written));
+    if wish.show {
+        print!("{}", template::effective(&config.written, wish.origins));
     } else {
         println!("Configuration is valid");
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, if a start would find nothing wrong with it either.
+fn check(source: &Source, with_addresses: bool) -> Result<Config, Refusal> {
+    let mut problems = files::check(&source.gather().written);
+    let loaded = source.load();
+    if let (Ok(config), true) = (&loaded, with_addresses) {
+        problems.extend(addresses::check(config));
+    }
+    match loaded {
+        Ok(config) if problems.is_empty() => Ok(config),
+        Ok(_) => Err(Refusal(problems)),
+        Err(Refusal(mut all)) => {
+            all.append(&mut problems);
+            Err(Refusal(all))
+        }
+    }
 }

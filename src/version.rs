@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 /// Components that an operator may be asked about.
-const COMPONENTS: [&str; 5] = ["amaters-shards", "amaters-proto", "glommio-ng", "h2", "prost"];
+const COMPONENTS: [&str; 7] =
+    ["amaters-shards", "amaters-proto", "glommio-ng", "h2", "prost", "rustix", "mimalloc"];
 
 /// Prints the version.
 pub(crate) fn run(verbose: bool) -> ExitCode {
@@ -18,8 +19,11 @@ fn details() -> String {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     let (machine, system) = (std::env::consts::ARCH, std::env::consts::OS);
     let superblock = crate::directory::superblock::VERSION;
+    let (commit, compiler) = (env!("AMATERS_COMMIT"), env!("AMATERS_RUSTC"));
+    let features = if cfg!(feature = "count-allocations") { "count-allocations" } else { "none" };
     let mut text = format!(
-        "build profile: {profile}\ntarget: {machine}-{system}\nsuperblock format: {superblock}\n"
+        "commit: {commit}\nrustc: {compiler}\nbuild profile: {profile}\ntarget: {machine}-{system}\n\
+         features: {features}\nsuperblock format: {superblock}\n"
     );
     let lock = include_str!("../Cargo.lock");
     for name in COMPONENTS {
@@ -42,7 +46,11 @@ mod tests {
     #[test]
     fn every_component_has_a_version() {
         let text = details();
-        assert!(!text.contains("unknown"), "{text}");
+        for name in COMPONENTS {
+            assert!(text.contains(&format!("\n{name}: ")), "{text}");
+            assert!(!text.contains(&format!("\n{name}: unknown")), "{text}");
+        }
+        assert!(text.contains("\nrustc: rustc 1."), "{text}");
         assert!(text.contains(concat!("amaters-shards: ", env!("CARGO_PKG_VERSION"))));
     }
 }

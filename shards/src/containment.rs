@@ -25,6 +25,7 @@ use crate::{
     Reactors,
     limits::Limits,
     partition::Partition,
+    recent::Notes,
     router::operation::Operation,
     settings::{CompactionSettings, Engine, Settings, TreeSettings},
     turn::give_way,
@@ -69,7 +70,7 @@ fn reactors() -> Reactors {
     let online = CpuSet::online().expect("the kernel says which CPUs there are");
     let mut cpus: Vec<usize> = online.iter().map(|location| location.cpu).collect();
     cpus.truncate(SHARDS as usize);
-    crate::start(Settings {
+    let settings = Settings {
         bind_address: ([127, 0, 0, 1], 0).into(),
         cpus,
         io_memory_bytes: 64 * 1024,
@@ -86,9 +87,11 @@ fn reactors() -> Reactors {
         },
         limits: Limits::default(),
         connection_timeout: PATIENCE,
+        slow_request: None,
+        notes: Notes::default(),
         keepalive_interval: PATIENCE,
-    })
-    .expect("reactors start")
+    };
+    crate::start(settings, &mut |_| {}).expect("reactors start")
 }
 
 fn partition() -> Partition {
@@ -209,7 +212,7 @@ fn a_panic_in_a_request_is_its_own_error_and_harms_nothing_else() {
     };
     serve(&mut reactors, story, |_, finished| finished);
     assert_eq!(reactors.dead(), None);
-    reactors.stop(Instant::now()).expect("all shards close");
+    reactors.stop(Instant::now(), &mut || {}).expect("all shards close");
 }
 
 fn range(collection: &str) -> RangeQuery {
@@ -232,7 +235,7 @@ fn a_panic_in_the_middle_of_a_batch_takes_all_of_it_back() {
         }
     };
     serve(&mut reactors, story, |_, finished| finished);
-    reactors.stop(Instant::now()).expect("all shards close");
+    reactors.stop(Instant::now(), &mut || {}).expect("all shards close");
 }
 
 #[test]

@@ -5,21 +5,24 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use bytes::BytesMut;
+use tracing::{debug, warn};
 
 use crate::{
-    counters::Counters,
-    grpc::headers::Headers,
+    counters::{Counter, Counters, End},
+    grpc::{headers::Headers, method::Method},
     net::registry::Registry,
     payload::{Payload, Writer},
+    recent::{Base, Event, RequestLine},
     router::Router,
     settings::Settings,
-    storage::{Epochs, MergeSlots},
+    storage::{Epochs, MergeSlots, Shard, Stats},
 };
 
 /// One reactor's belongings.
@@ -40,7 +43,17 @@ pub struct Core {
     pub awaited: Rc<Cell<usize>>,
     /// Open connections of this reactor.
     pub registry: Registry,
+    /// Requests that have ended in this turn.
+    ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
+}
+
+/// A request that has ended, but for the time that it took.
+struct Ended {
+    method: Option<Method>,
+    line: RequestLine,
+    arrived: Instant,
+    end: End,
 }
 
 /// What all reactors and the control thread share: atomics, each with one writer or rarely written.
@@ -55,10 +68,40 @@ pub struct Process {
     pub connections: Vec<AtomicUsize>,
     /// For each reactor.
     pub counters: Vec<Counters>,
+    /// The clock of the lines that tell what happened lately.
+    pub base: Base,
+    /// From where on a request is slow.
+    pub slow_request: SlowRequest,
+    /// For each reactor the steps of its recovery.
+    pub recovery_steps: Vec<Arc<Counter>>,
+    /// For each shard its figures, as its owner saw them last.
+    pub shards: Vec<ArcSwapOption<Stats>>,
     /// For merges of all reactors.
     pub merge_slots: MergeSlots,
     /// For the shards and the snapshots of all reactors.
     pub epochs: Epochs,
+}
+
+/// From where on a request is slow, changeable at any time.
+pub struct SlowRequest(AtomicU64);
+
+impl SlowRequest {
+    /// None: no request is.
+    pub fn new(bound: Option<Duration>) -> Self {
+        let slow = Self(AtomicU64::new(u64::MAX));
+        slow.set(bound);
+        slow
+    }
+
+    /// From now on.
+    pub fn set(&self, bound: Option<Duration>) {
+        let nanos = bound.map_or(u64::MAX, |bound| bound.as_nanos().try_into().unwrap_or(u64::MAX));
+        self.0.store(nanos, Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed))
+    }
 }
 
 /// Whether requests are served.
@@ -89,6 +132,7 @@ impl Core {
             flight: Rc::default(),
             awaited: Rc::default(),
             registry: Registry::default(),
+            ended: RefCell::default(),
             scratch: RefCell::default(),
         }
     }
@@ -96,6 +140,72 @@ impl Core {
     /// This reactor's counters, which only it writes.
     pub fn counters(&self) -> &Counters {
         &self.process.counters[self.index]
+    }
+
+    /// A request has ended. Its time is taken with that of the others of this turn.
+    pub fn ended(&self, method: Option<Method>, line: RequestLine, arrived: Instant, end: End) {
+        self.ended.borrow_mut().push(Ended { method, line, arrived, end });
+    }
+
+    /// Takes the time of the requests that have ended in this turn: one look at the clock for all of them.
+    pub fn settle_ended(&self) {
+        let mut ended = self.ended.borrow_mut();
+        if ended.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let slow = self.process.slow_request.get();
+        let (mut slow_count, mut slowest) = (0, None::<(Duration, RequestLine)>);
+        let mut recent = self.router.recent().borrow_mut();
+        for Ended { method, line, arrived, end } in ended.drain(..) {
+            let latency = now.saturating_duration_since(arrived);
+            self.counters().method(method).ended(end, latency);
+            recent.push(Event::Request { line, latency, failed: end == End::Failed }, now);
+            if latency >= slow && method.is_some_and(Method::is_unary) {
+                slow_count += 1;
+                if slowest.is_none_or(|(longest, _)| latency > longest) {
+                    slowest = Some((latency, line));
+                }
+            }
+        }
+        if let Some((latency, line)) = slowest {
+            self.warn_of_slow(slow_count, slow, latency, line);
+        }
+    }
+
+    /// One line for the slow requests of a turn: what made one of them slow did so to the others.
+    fn warn_of_slow(&self, count: u64, bound: Duration, latency: Duration, line: RequestLine) {
+        let (reactor, bound, took) = (self.index, bound.as_millis(), latency.as_millis());
+        let verb = line.verb();
+        warn!(
+            "slow requests on reactor {reactor}: {count} took {bound} ms or more, the slowest, {verb}, {took} ms"
+        );
+        debug!("the slowest of them: {line}");
+    }
+
+    /// Tells the control thread what this reactor holds at the moment.
+    pub fn publish_load(&self) {
+        let counters = self.counters();
+        counters.in_flight_bytes.set(self.flight.get() as u64);
+        counters.hops.set(self.router.hops());
+        counters.hops_under_way.set(self.router.hops_under_way() as u64);
+    }
+
+    /// Tells the control thread how the shards of this reactor are.
+    pub fn publish_shards(&self) {
+        let mut poisoned = 0;
+        for (shard, figures) in self.own_shards() {
+            let stats = shard.stats();
+            poisoned += u64::from(stats.poisoned.is_some());
+            figures.store(Some(Arc::new(stats)));
+        }
+        self.counters().poisoned_shards.set(poisoned);
+    }
+
+    /// The shards of this reactor, each with the place of its figures.
+    fn own_shards(&self) -> impl Iterator<Item = (&Shard, &ArcSwapOption<Stats>)> {
+        let places = self.process.shards.iter().skip(self.index);
+        self.router.local_shards().iter().zip(places.step_by(self.process.counters.len()))
     }
 
     /// Builds bytes in a buffer that the answers of this reactor share.

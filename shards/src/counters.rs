@@ -1,6 +1,15 @@
 //! Numbers that a reactor writes and others read: one writer each, on cache lines of its own.
 
+mod histogram;
+mod method;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use self::{
+    histogram::{Histogram, LATENCY_BOUNDS_NANOS, Latencies, SIZE_BOUNDS, Sizes, Tally},
+    method::{End, MethodCounters},
+};
+use crate::grpc::method::Method;
 
 /// A number with one writer: changing it is a load and a store, never a locked instruction.
 #[derive(Debug, Default)]
@@ -15,11 +24,6 @@ impl Counter {
     /// Adds; only for the thread that owns the counter.
     pub fn add(&self, count: u64) {
         self.0.store(self.get().wrapping_add(count), Relaxed);
-    }
-
-    /// Takes away; only for the thread that owns the counter.
-    pub fn sub(&self, count: u64) {
-        self.0.store(self.get().wrapping_sub(count), Relaxed);
     }
 
     /// Sets; only for the thread that owns the counter.
@@ -42,30 +46,37 @@ pub struct Counters {
     pub connections_refused: Counter,
     /// Connections closed because they sent too many control frames or stood still.
     pub connections_cut: Counter,
-    /// Requests begun.
-    pub requests: Counter,
-    /// Requests answered with status OK, in-band errors included.
-    pub answers: Counter,
-    /// Requests that ended in an error, in-band or in the status.
-    pub errors: Counter,
-    /// Requests sent to other reactors.
-    pub remote_requests: Counter,
     /// Bytes read from connections.
     pub bytes_received: Counter,
     /// Bytes written to connections.
     pub bytes_sent: Counter,
+    /// Operations sent to shards of other reactors.
+    pub hops: Counter,
+    /// Those of them that are not answered yet, at the last look.
+    pub hops_under_way: Counter,
+    /// Bytes of requests and answers in flight, at the last look.
+    pub in_flight_bytes: Counter,
     /// Shards of this reactor that refuse writes.
     pub poisoned_shards: Counter,
+    methods: [MethodCounters; Method::ALL.len()],
+    strangers: MethodCounters,
 }
 
 impl Counters {
-    /// A request was answered under status OK.
-    pub fn answered(&self) {
-        self.answers.add(1);
+    /// The numbers of one method; none means requests that name no method of ours.
+    pub fn method(&self, method: Option<Method>) -> &MethodCounters {
+        match method {
+            Some(method) => &self.methods[method as usize],
+            None => &self.strangers,
+        }
     }
 
-    /// A request ended in an error.
-    pub fn failed(&self) {
-        self.errors.add(1);
+    /// Requests begun, of all methods and of none.
+    pub fn requests(&self) -> u64 {
+        self.all().map(|method| method.begun.get()).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &MethodCounters> {
+        self.methods.iter().chain([&self.strangers])
     }
 }

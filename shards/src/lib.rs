@@ -22,17 +22,25 @@ mod payload;
 mod pulse;
 mod reactor;
 mod reactors;
+mod recent;
 pub mod reshard;
 mod router;
 mod rpc;
 pub mod settings;
 pub mod storage;
 mod turn;
+mod watch;
 
 pub use self::{
     core::Health,
-    counters::{Counter, Counters},
+    counters::{
+        Counter, Counters, LATENCY_BOUNDS_NANOS, Latencies, MethodCounters, SIZE_BOUNDS, Sizes,
+        Tally,
+    },
+    grpc::method::Method,
     pulse::{Beat, Pulse},
     reactor::IO_MEMORY_BYTES,
     reactors::{Reactors, StartError, StopError, start},
+    recent::Notes,
+    watch::Watch,
 };

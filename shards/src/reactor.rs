@@ -22,11 +22,12 @@ use crate::{
     net::{listener, registry::Order},
     partition,
     pulse::Beat,
+    recent::Recent,
     router::{Letter, Router, partners::ByRouter},
     settings::{CompactionSettings, Engine, Settings},
     storage::{
-        Decisions, EngineOptions, Epochs, MergeSlots, Options, Recovery, Shard, Snapshots,
-        StorageError, Traces, Workshop,
+        Decisions, EngineOptions, Options, Recovery, Shard, Snapshots, StorageError, Traces,
+        Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
 };
@@ -111,8 +112,7 @@ pub fn run(seed: Seed) {
 
 async fn live(seed: Seed) {
     let Seed { index, settings, process, port, socket, beat, commands, reports } = seed;
-    let workshop = (process.merge_slots.clone(), process.epochs.clone());
-    let shards = match open_shards(index, &settings, workshop).await {
+    let shards = match open_shards(index, &settings, &process).await {
         Ok(shards) => shards,
         Err(error) => {
             let _ = reports.send(Report::Failed(error.to_string()));
@@ -121,7 +121,10 @@ async fn live(seed: Seed) {
     };
     let reactors = settings.cpus.len();
     let snapshots = Snapshots::new(process.epochs.clone(), index);
-    let router = Rc::new(Router::new(settings.partition, shards, port, reactors, snapshots));
+    let notes = (index == 0).then(|| settings.notes.clone());
+    let recent = (Recent::new(process.base, index), notes);
+    let router = Router::new(settings.partition, shards, port, reactors, snapshots, recent);
+    let router = Rc::new(router);
     let core = Rc::new(Core::new(index, settings, process, router));
     spawn_mesh(&core);
     glommio::spawn_local(tick(Rc::clone(&core))).detach();
@@ -136,12 +139,14 @@ async fn live(seed: Seed) {
 async fn open_shards(
     index: usize,
     settings: &Settings,
-    (slots, epochs): (MergeSlots, Epochs),
+    process: &Process,
 ) -> Result<Vec<Shard>, StorageError> {
     let shards = settings.partition.shards();
     let memtable_bytes_max = settings.memtable_bytes_max / u64::from(shards);
+    let (slots, epochs) = (process.merge_slots.clone(), process.epochs.clone());
     let workshop = Workshop::thread(Some(settings.cpus[index]), slots, epochs);
     let workshop = workshop.map_err(StorageError::from)?;
+    let workshop = workshop.with_steps(Arc::clone(&process.recovery_steps[index]));
     let mut open = Vec::new();
     for number in (index as u32..shards).step_by(settings.cpus.len()) {
         let engine = match &settings.engine {
@@ -201,11 +206,11 @@ async fn tick(core: Rc<Core>) {
         core.registry.expire();
         core.router.snapshots().tick(Instant::now(), SNAPSHOT_LIFETIME);
         core.router.local_shards().iter().for_each(Shard::release);
+        core.publish_load();
+        core.router.tick_recent(Instant::now());
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             core.registry.sweep(Instant::now(), patience, keepalive);
-            let poisoned = |shard: &&Shard| shard.stats().poisoned.is_some();
-            let count = core.router.local_shards().iter().filter(poisoned).count();
-            core.counters().poisoned_shards.set(count as u64);
+            core.publish_shards();
         }
     }
 }
@@ -231,6 +236,7 @@ async fn govern(
             Command::Listen => match listen(socket.take()) {
                 Ok(socket) => {
                     run_shards(core);
+                    core.publish_shards();
                     let accept = listener::accept(Rc::clone(core), socket);
                     accepting = Some(glommio::spawn_local(accept));
                     let _ = reports.send(Report::Listening);

@@ -12,19 +12,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender};
 use tracing::info;
 
 use crate::{
-    core::{Health, Process},
+    core::{Process, SlowRequest},
     counters::Counters,
     mesh,
     net::listener,
     pulse::{Beat, Pulse},
     reactor::{self, Command, Report, Seed},
+    recent::Base,
     router::panic_text,
     settings::{CompactionSettings, Durability, Engine, Settings},
     storage::{Decisions, Epochs, MergeSlots},
+    watch::Watch,
 };
 
 /// The server cannot start.
@@ -81,14 +84,15 @@ struct Member {
 #[derive(Default)]
 struct Alive {
     dead: AtomicBool,
-    last_words: arc_swap::ArcSwapOption<String>,
+    last_words: ArcSwapOption<String>,
 }
 
-/// Starts one reactor on each CPU of the settings; returns when all of them listen.
+/// Starts one reactor on each CPU of the settings; returns when all of them listen. `waiting` is called every few milliseconds
+/// until then.
 ///
 /// # Errors
 /// One that cannot start stops all.
-pub fn start(settings: Settings) -> Result<Reactors, StartError> {
+pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reactors, StartError> {
     let address = settings.bind_address;
     let count = settings.cpus.len();
     let bind = |error| StartError::Bind { address, error };
@@ -99,6 +103,10 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         counters: (0..count).map(|_| Counters::default()).collect(),
+        base: Base::now(),
+        slow_request: SlowRequest::new(settings.slow_request),
+        recovery_steps: (0..count).map(|_| Arc::default()).collect(),
+        shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
         epochs: Epochs::new(count),
     });
@@ -125,16 +133,17 @@ pub fn start(settings: Settings) -> Result<Reactors, StartError> {
         members.push(Member { thread, alive, beat, pulse, commands, reports });
     }
     let mut reactors = Reactors { address, process, members, closing_max };
-    let opened = reactors.reports(|report| match report {
+    let open = |report| match report {
         Report::Open(traces) => Ok(traces),
         other => Err(other),
-    })?;
+    };
+    let opened = reactors.reports(open, waiting)?;
     let decisions = Decisions::of(&opened.into_iter().flatten().collect());
     announce(&decisions);
     reactors.command(&Command::Resolve(Arc::new(decisions)));
-    reactors.wait_for(|report| matches!(report, Report::Resolved))?;
+    reactors.wait_for(|report| matches!(report, Report::Resolved), waiting)?;
     reactors.command(&Command::Listen);
-    reactors.wait_for(|report| matches!(report, Report::Listening))?;
+    reactors.wait_for(|report| matches!(report, Report::Listening), waiting)?;
     Ok(reactors)
 }
 
@@ -206,6 +215,12 @@ impl Reactors {
         self.members.iter_mut().map(|member| member.pulse.take_longest()).collect()
     }
 
+    /// For each reactor, how long it has not answered the pulse.
+    pub fn silent(&self) -> Vec<Duration> {
+        let now = Instant::now();
+        self.members.iter().map(|member| member.pulse.silent(now)).collect()
+    }
+
     /// A reactor that died, and why. The server is of no use then: keys of its shards have no
     /// owner.
     pub fn dead(&self) -> Option<String> {
@@ -219,9 +234,9 @@ impl Reactors {
         self.members.iter().enumerate().find_map(dead)
     }
 
-    /// Whether requests are served.
-    pub fn health(&self) -> Health {
-        self.process.health()
+    /// For whoever wants to look at the reactors from another thread.
+    pub fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.process))
     }
 
     /// Each reactor's numbers.
@@ -237,6 +252,11 @@ impl Reactors {
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);
+    }
+
+    /// Changes `logging.slow_request_ms`.
+    pub fn set_slow_request(&self, bound: Option<Duration>) {
+        self.process.slow_request.set(bound);
     }
 
     /// Changes `storage.compaction`; merges that are under way end as they were begun.
@@ -260,22 +280,24 @@ impl Reactors {
         self.process.connections() == 0
     }
 
-    /// Waits for the drain until `deadline`, then ends what is left, syncs and closes.
+    /// Waits for the drain until `deadline`, then ends what is left, syncs and closes. `waiting` is called every few
+    /// milliseconds until then.
     ///
     /// # Errors
     /// A reactor died, does not answer, or a shard could not be synced.
     #[expect(clippy::disallowed_methods, reason = "this is the control thread, not a reactor")]
-    pub fn stop(mut self, deadline: Instant) -> Result<(), StopError> {
+    pub fn stop(mut self, deadline: Instant, waiting: &mut dyn FnMut()) -> Result<(), StopError> {
         self.drain();
         while !self.is_drained() && Instant::now() < deadline && self.dead().is_none() {
             self.pulse();
+            waiting();
             thread::sleep(LOOK);
         }
         self.command(&Command::Stop);
         let end = self.closing_max.map(|time| deadline.max(Instant::now()) + time);
         let mut result = Ok(());
         for (reactor, member) in self.members.into_iter().enumerate() {
-            if let Err(cause) = member.finish(end) {
+            if let Err(cause) = member.finish(end, waiting) {
                 result = Err(StopError { reactor, cause });
             }
         }
@@ -291,16 +313,22 @@ impl Reactors {
     }
 
     /// Waits until every reactor has reported so; the first failure stops all.
-    fn wait_for(&mut self, is_expected: fn(&Report) -> bool) -> Result<(), StartError> {
-        self.reports(|report| if is_expected(&report) { Ok(()) } else { Err(report) }).map(drop)
+    fn wait_for(
+        &mut self,
+        is_expected: fn(&Report) -> bool,
+        waiting: &mut dyn FnMut(&Watch),
+    ) -> Result<(), StartError> {
+        let read = |report| if is_expected(&report) { Ok(()) } else { Err(report) };
+        self.reports(read, waiting).map(drop)
     }
 
     /// Waits for one report of every reactor, in which `read` finds what is wanted or gives it back.
     fn reports<T>(
         &mut self,
         mut read: impl FnMut(Report) -> Result<T, Report>,
+        waiting: &mut dyn FnMut(&Watch),
     ) -> Result<Vec<T>, StartError> {
-        let mut all = Vec::new();
+        let (mut all, watch) = (Vec::new(), self.watch());
         for reactor in 0..self.members.len() {
             let cause = loop {
                 match self.members[reactor].reports.recv_timeout(LOOK).map(&mut read) {
@@ -310,7 +338,10 @@ impl Reactors {
                     }
                     Ok(Err(Report::Failed(cause))) => break Some(cause),
                     Ok(Err(report)) => break Some(format!("unexpected report: {report:?}")),
-                    Err(_) => self.pulse(),
+                    Err(_) => {
+                        self.pulse();
+                        waiting(&watch);
+                    }
                 }
                 if let Some(dead) = self.dead() {
                     // It may have said why before it died.
@@ -332,7 +363,7 @@ impl Reactors {
 
 impl Member {
     /// Waits until the reactor has stopped.
-    fn finish(self, end: Option<Instant>) -> Result<(), String> {
+    fn finish(self, end: Option<Instant>, waiting: &mut dyn FnMut()) -> Result<(), String> {
         loop {
             match self.reports.recv_timeout(LOOK) {
                 Ok(Report::Stopped(result)) => {
@@ -341,7 +372,10 @@ impl Member {
                 }
                 Ok(Report::Failed(cause)) => return Err(cause),
                 Ok(_) => {}
-                Err(_) => self.beat.wake(),
+                Err(_) => {
+                    self.beat.wake();
+                    waiting();
+                }
             }
             if self.alive.dead.load(Relaxed) && self.reports.is_empty() {
                 let words = self.alive.last_words.load_full();

@@ -10,6 +10,7 @@
 
 pub mod coordinator;
 pub mod execute;
+mod lately;
 pub mod merge;
 pub mod operation;
 pub mod partners;
@@ -38,6 +39,7 @@ use crate::{
     limits::MESH_REQUESTS_MAX,
     mesh::Port,
     partition::Partition,
+    recent::{Notes, Recent},
     storage::{Shard, Snapshots, Ticket},
 };
 
@@ -47,6 +49,8 @@ pub enum Letter {
     Request { slot: u32, shard: u32, operation: Operation },
     /// The answer to such work, for the sender's slot.
     Answer { slot: u32, result: Result<Reply, Failure> },
+    /// The lines of the receiver from a number on are wanted.
+    Recent { slot: u32, from: u64 },
     /// An accepted connection that the receiver shall serve.
     Connection(AcceptedTcpStream),
 }
@@ -62,6 +66,12 @@ pub struct Router {
     snapshots: Rc<Snapshots>,
     coordination: Coordination,
     slots: RefCell<Slab<Destination>>,
+    /// Operations sent to other reactors since the start.
+    hops: Cell<u64>,
+    /// What happened lately on this reactor.
+    recent: RefCell<Recent>,
+    /// Warnings of the process, if they are kept here.
+    notes: Option<Notes>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
     /// Writes of others that wait for the disk, oldest first.
@@ -118,6 +128,7 @@ impl Router {
         port: Port<Letter>,
         reactors: usize,
         snapshots: Rc<Snapshots>,
+        (recent, notes): (Recent, Option<Notes>),
     ) -> Self {
         Self {
             partition,
@@ -127,6 +138,9 @@ impl Router {
             snapshots,
             coordination: Coordination::default(),
             slots: RefCell::new(Slab::new()),
+            hops: Cell::new(0),
+            recent: RefCell::new(recent),
+            notes,
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting: RefCell::new(VecDeque::new()),
             reading: RefCell::new(FuturesUnordered::new()),
@@ -159,6 +173,16 @@ impl Router {
         self.port.index()
     }
 
+    /// Operations sent to other reactors since the start.
+    pub fn hops(&self) -> u64 {
+        self.hops.get()
+    }
+
+    /// Those of them that are not answered yet.
+    pub fn hops_under_way(&self) -> usize {
+        self.outstanding.iter().map(Cell::get).sum()
+    }
+
     /// The batches across shards that this reactor coordinates.
     pub fn coordination(&self) -> &Coordination {
         &self.coordination
@@ -181,16 +205,13 @@ impl Router {
             return Call::Here(execute(local, operation));
         }
         let owner = shard as usize % self.reactors;
-        let outstanding = &self.outstanding[owner];
         // Without the end of a batch its locks would be held for ever.
         let must_go = matches!(operation, Operation::Finish { .. });
-        if outstanding.get() >= MESH_REQUESTS_MAX && !must_go {
-            return Call::Here(Err(Failure::Overloaded(format!(
-                "{MESH_REQUESTS_MAX} requests are under way to reactor {owner}"
-            ))));
-        }
-        outstanding.set(outstanding.get() + 1);
-        let slot = self.slots.borrow_mut().insert(destination()) as u32;
+        let slot = match self.address(owner, destination, must_go) {
+            Ok(slot) => slot,
+            Err(failure) => return Call::Here(Err(failure)),
+        };
+        self.hops.set(self.hops.get() + 1);
         self.port.post(owner, Letter::Request { slot, shard, operation });
         Call::Remote
     }
@@ -214,6 +235,28 @@ impl Router {
         }
     }
 
+    /// What happened lately on this reactor.
+    pub fn recent(&self) -> &RefCell<Recent> {
+        &self.recent
+    }
+
+    /// A slot for the answer to a letter to another reactor, which must then be posted.
+    fn address(
+        &self,
+        to: usize,
+        destination: impl FnOnce() -> Destination,
+        must_go: bool,
+    ) -> Result<u32, Failure> {
+        let outstanding = &self.outstanding[to];
+        if outstanding.get() >= MESH_REQUESTS_MAX && !must_go {
+            return Err(Failure::Overloaded(format!(
+                "{MESH_REQUESTS_MAX} requests are under way to reactor {to}"
+            )));
+        }
+        outstanding.set(outstanding.get() + 1);
+        Ok(self.slots.borrow_mut().insert(destination()) as u32)
+    }
+
     /// Gives a connection to reactor `to`.
     pub fn hand_over(&self, to: usize, connection: AcceptedTcpStream) {
         self.port.post(to, Letter::Connection(connection));
@@ -231,15 +274,19 @@ impl Router {
         const BATCHES_MAX: usize = 16;
 
         for _ in 0..BATCHES_MAX {
-            let Poll::Ready((from, letters)) = self.port.poll_receive(cx) else {
+            let Poll::Ready((from_reactor, letters)) = self.port.poll_receive(cx) else {
                 return self.poll_waiting(cx);
             };
             for letter in letters {
                 match letter {
                     Letter::Request { slot, shard, operation } => {
-                        self.serve(from, slot, shard, operation);
+                        self.serve(from_reactor, slot, shard, operation);
                     }
-                    Letter::Answer { slot, result } => self.deliver(from, slot, result),
+                    Letter::Answer { slot, result } => self.deliver(from_reactor, slot, result),
+                    Letter::Recent { slot, from } => {
+                        let result = Ok(Reply::Recent(self.own_recent(from)));
+                        self.port.post(from_reactor, Letter::Answer { slot, result });
+                    }
                     Letter::Connection(socket) => connection(socket),
                 }
             }

@@ -1,5 +1,6 @@
 //! What the services do, in messages: checks, plans, their execution, and the answers' bytes.
 
+pub mod admin;
 pub mod amount;
 pub mod answer;
 pub mod batch;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::{limits::Limits, partition::Partition};
+use crate::{limits::Limits, partition::Partition, recent::Notes};
 
 /// Everything that reactors need to know.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ pub struct Settings {
     pub limits: Limits,
     /// A handshake, a half-sent request or an answer that nobody reads may take this long.
     pub connection_timeout: Duration,
+    /// Unary requests that take so long are worth a warning. It may change while the server runs.
+    pub slow_request: Option<Duration>,
+    /// Warnings of the whole process, for those who ask what happened lately.
+    pub notes: Notes,
     /// A silent connection is asked for a sign of life (HTTP/2 PING) this often.
     pub keepalive_interval: Duration,
 }

@@ -91,7 +91,7 @@ pub use page::{Page, PageLimit};
 pub use part::{Batch, BatchId, Writers};
 pub use partners::Partners;
 pub use shard::{EngineOptions, Options, Shard};
-pub use stats::{Recovery, Stats};
+pub use stats::{Level, Operations, Recovery, Stats};
 pub use ticket::Ticket;
 pub use traces::{Decisions, Traces};
 pub use transaction::Transaction;

@@ -34,15 +34,18 @@ pub(crate) fn changes(running: &Written, written: &Written) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::written::File, *};
+    use super::{
+        super::{file::File, written::Gathered},
+        *,
+    };
 
     fn written(text: &str) -> Written {
-        Written::gather(Some(&File { path: "a.toml".into(), text: text.into() }), &[]).unwrap()
+        Gathered::new(Some(&File::new("a.toml".into(), text.into())), &[]).written
     }
 
     #[test]
     fn a_value_that_only_moved_is_no_change() {
-        let default = Written::gather(None, &[]).unwrap();
+        let default = Gathered::new(None, &[]).written;
         assert_eq!(changes(&default, &written("\n\n[server]\nmax_connections = 1000\n")), []);
     }
 

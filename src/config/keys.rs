@@ -24,6 +24,10 @@ pub(crate) enum Kind {
     Text,
     /// A path; never empty.
     Path,
+    /// The path of a file that is read.
+    File,
+    /// The path of a folder whose files are read.
+    Folder,
     /// An IP address and a port.
     Address,
     /// One of these words, in any case.
@@ -103,7 +107,7 @@ impl Key {
                 Value::Array(items) => items.iter().all(Value::is_str),
                 _ => true,
             },
-            (Kind::Path, Value::String(text)) => !text.is_empty(),
+            (Kind::Path | Kind::File | Kind::Folder, Value::String(text)) => is_path(text),
             (Kind::Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
             (Kind::Integer(_) | Kind::Limit, Value::Integer(number)) => {
                 u64::try_from(*number).is_ok_and(|number| self.range().contains(&number))
@@ -156,6 +160,8 @@ impl Key {
             }
             Kind::Text => "text".into(),
             Kind::Path => "a path that is not empty".into(),
+            Kind::File => "the path of a file".into(),
+            Kind::Folder => "the path of a folder".into(),
             Kind::Address => {
                 "an IP address and a port, as 127.0.0.1:7878 or [::1]:7878 (no host name)".into()
             }
@@ -176,6 +182,11 @@ impl Key {
             _ => unreachable!("{} is not a number", self.path),
         }
     }
+}
+
+/// What the system takes as a path.
+fn is_path(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
 }
 
 /// The word of `words` that `text` spells in any case.
@@ -259,9 +270,9 @@ pub(crate) const KEYS: &[Key] = &[
 
     Key::new("network.tls_enabled", Kind::Flag, "false",
         "Serve over TLS; not in this version, which refuses true."),
-    Key::new("network.tls_cert", Kind::Path, "", "Certificate chain, PEM.").under(TLS),
-    Key::new("network.tls_key", Kind::Path, "", "Private key, PEM.").under(TLS),
-    Key::new("network.tls_ca", Kind::Path, "", "Authorities of client certificates, PEM.").under(TLS),
+    Key::new("network.tls_cert", Kind::File, "", "Certificate chain, PEM.").under(TLS),
+    Key::new("network.tls_key", Kind::File, "", "Private key, PEM.").under(TLS),
+    Key::new("network.tls_ca", Kind::File, "", "Authorities of client certificates, PEM.").under(TLS),
     Key::new("network.require_client_cert", Kind::Flag, "false",
         "Refuse clients without a certificate; needs tls_enabled and tls_ca."),
     Key::new("network.connection_timeout_secs", Kind::Integer(1..=3600), "30",
@@ -294,22 +305,28 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("logging.level", Kind::Choice(LEVELS), r#""info""#,
         "The least severe lines that are logged.").live(),
     Key::new("logging.format", Kind::Choice(&["pretty", "compact", "json"]), r#""pretty""#,
-        "The shape of a line on standard error."),
+        "The shape of a line.").live(),
+    Key::new("logging.slow_request_ms", Kind::Integer(0..=3_600_000), "1000",
+        "Unary requests that take this long or longer are named in a warning; 0 names none.").live(),
     Key::new("logging.file_enabled", Kind::Flag, "false",
-        "Log to a file too; not in this version, which refuses true."),
-    Key::new("logging.file_path", Kind::Path, "", "The log file.").under(FILE),
-    Key::new("logging.rotation.enabled", Kind::Flag, "true", "Begin a new log file by size.").under(FILE),
+        "Log to a file too; its lines are those of standard error.").live(),
+    Key::new("logging.file_path", Kind::Path, "",
+        "The log file, made with mode 0640 when it is missing; opened again by a reload.").under(FILE).live(),
+    Key::new("logging.rotation.enabled", Kind::Flag, "true",
+        "Begin a new log file by size or time, and keep some old ones as .1, .2 and so on.").under(FILE).live(),
+    Key::new("logging.rotation.strategy", Kind::Choice(&["size", "hourly", "daily"]), r#""size""#,
+        "What begins a new log file: its size, or the hour or the day, in UTC.").under(FILE).live(),
     Key::new("logging.rotation.max_size_mb", Kind::Integer(1..=1_048_576), "100",
-        "The size, in MiB.").under(FILE),
+        "The size for strategy = \"size\", in MiB.").under(FILE).live(),
     Key::new("logging.rotation.max_backups", Kind::Integer(0..=10_000), "10",
-        "Old log files that are kept.").under(FILE),
+        "Old log files that are kept.").under(FILE).live(),
 
-    Key::new("metrics.enabled", Kind::Flag, "false",
-        "Serve metrics over HTTP; not in this version, which refuses true."),
+    Key::new("metrics.enabled", Kind::Flag, "true",
+        "Serve metrics and health over HTTP, and sum them up in the log now and then.").live(),
     Key::new("metrics.bind_address", Kind::Address, r#""127.0.0.1:9090""#,
-        "Where metrics are served.").under(METRICS),
+        "Where metrics are served; port 0 takes a free one. If nobody wrote it and it is taken, the server goes without, and says so.").under(METRICS),
     Key::new("metrics.export_interval_secs", Kind::Integer(1..=SECOND_OF_DAY), "60",
-        "How often metrics are exported.").under(METRICS),
+        "How often the log sums up what happened since.").under(METRICS).live(),
 
     Key::new("auth.enabled", Kind::Flag, "false",
         "Ask clients who they are; not in this version, which refuses true."),
@@ -317,16 +334,16 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("auth.reject_unauthenticated", Kind::Flag, "true",
         "Refuse clients that do not say it.").under(AUTH),
     Key::new("auth.mtls.enabled", Kind::Flag, "false", "Client certificates.").under(AUTH),
-    Key::new("auth.mtls.ca_certs_dir", Kind::Path, "", "Folder of their authorities.").under(AUTH),
-    Key::new("auth.mtls.crl_path", Kind::Path, "", "Revoked certificates.").under(AUTH),
+    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities.").under(AUTH),
+    Key::new("auth.mtls.crl_path", Kind::File, "", "Revoked certificates.").under(AUTH),
     Key::new("auth.mtls.verify_cn", Kind::Flag, "true", "The common name must fit.").under(AUTH),
     Key::new("auth.mtls.allowed_organizations", Kind::Texts, "[]",
         "Organizations that may connect; empty means all.").under(AUTH),
     Key::new("auth.jwt.enabled", Kind::Flag, "false", "JSON Web Tokens.").under(AUTH),
     Key::new("auth.jwt.secret", Kind::Text, "", "Secret of the HS algorithms.").under(AUTH).secret(),
-    Key::new("auth.jwt.public_key_path", Kind::Path, "", "Key of the RS algorithms.").under(AUTH),
-    Key::new("auth.jwt.ec_public_key_path", Kind::Path, "", "Key of the ES algorithms.").under(AUTH),
-    Key::new("auth.jwt.ed_public_key_path", Kind::Path, "", "Key of EdDSA.").under(AUTH),
+    Key::new("auth.jwt.public_key_path", Kind::File, "", "Key of the RS algorithms.").under(AUTH),
+    Key::new("auth.jwt.ec_public_key_path", Kind::File, "", "Key of the ES algorithms.").under(AUTH),
+    Key::new("auth.jwt.ed_public_key_path", Kind::File, "", "Key of EdDSA.").under(AUTH),
     Key::new("auth.jwt.algorithm", Kind::Choice(ALGORITHMS), r#""HS256""#,
         "How tokens are signed.").under(AUTH),
     Key::new("auth.jwt.expiration_secs", Kind::Integer(1..=31_536_000), "3600",
@@ -334,15 +351,15 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("auth.jwt.issuer", Kind::Text, "", "Who must have issued it.").under(AUTH),
     Key::new("auth.jwt.audience", Kind::Text, "", "Whom it must be for.").under(AUTH),
     Key::new("auth.api_key.enabled", Kind::Flag, "false", "API keys.").under(AUTH),
-    Key::new("auth.api_key.keys_file", Kind::Path, "", "The keys, JSON.").under(AUTH),
+    Key::new("auth.api_key.keys_file", Kind::File, "", "The keys, JSON.").under(AUTH),
     Key::new("auth.api_key.header_name", Kind::Text, r#""X-API-Key""#,
         "Header that carries one.").under(AUTH),
     Key::new("auth.api_key.hash_keys", Kind::Flag, "true", "The file holds hashes.").under(AUTH),
 
     Key::new("authz.enabled", Kind::Flag, "true", "Check what a client may do.").under(AUTH),
     Key::new("authz.default_role", Kind::Text, r#""user""#, "Role of clients without one.").under(AUTH),
-    Key::new("authz.roles_file", Kind::Path, "", "Roles, TOML or JSON.").under(AUTH),
-    Key::new("authz.policies_file", Kind::Path, "", "Policies.").under(AUTH),
+    Key::new("authz.roles_file", Kind::File, "", "Roles, TOML or JSON.").under(AUTH),
+    Key::new("authz.policies_file", Kind::File, "", "Policies.").under(AUTH),
     Key::new("authz.collection_permissions", Kind::Flag, "true", "Roles name collections.").under(AUTH),
     Key::new("authz.default_mode", Kind::Choice(&["deny-by-default", "allow-by-default"]),
         r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),

@@ -15,7 +15,7 @@ pub(crate) struct Raw {
     pub(crate) limits: Limits,
     pub(crate) cluster: Cluster,
     pub(crate) logging: Logging,
-    pub(crate) metrics: Switch,
+    pub(crate) metrics: Metrics,
     pub(crate) auth: Auth,
 }
 
@@ -127,6 +127,25 @@ pub(crate) struct Logging {
     pub(crate) format: Format,
     pub(crate) file_enabled: bool,
     pub(crate) file_path: Option<PathBuf>,
+    pub(crate) rotation: Rotation,
+    pub(crate) slow_request_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Rotation {
+    pub(crate) enabled: bool,
+    pub(crate) strategy: RotationStrategy,
+    pub(crate) max_size_mb: u64,
+    pub(crate) max_backups: u32,
+}
+
+/// `logging.rotation.strategy`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RotationStrategy {
+    Size,
+    Hourly,
+    Daily,
 }
 
 /// `logging.level`.
@@ -150,8 +169,10 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Switch {
+pub(crate) struct Metrics {
     pub(crate) enabled: bool,
+    pub(crate) bind_address: SocketAddr,
+    pub(crate) export_interval_secs: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -8,137 +8,197 @@ use toml::Value;
 use super::{
     keys::KEYS,
     raw::{Auth, Engine, Raw},
-    refusal::{Problem, Refusal},
+    refusal::Problem,
     written::Written,
 };
 
-/// Refuses what contradicts itself, then what this version cannot do.
-pub(crate) fn check(raw: &Raw, written: &Written) -> Result<(), Refusal> {
-    let contradictions = told(written, contradictions(raw));
-    let problems =
-        if contradictions.is_empty() { told(written, missing(raw)) } else { contradictions };
-    if problems.is_empty() { Ok(()) } else { Err(Refusal(problems)) }
-}
-
-/// A key at fault, and why.
-type Fault = (&'static str, &'static str);
-
-fn told(written: &Written, faults: Vec<Fault>) -> Vec<Problem> {
-    faults.into_iter().map(|(path, why)| Problem::of_key(written, path, why)).collect()
-}
-
-fn contradictions(raw: &Raw) -> Vec<Fault> {
-    let (network, limits, cluster, logging) =
-        (&raw.network, &raw.limits, &raw.cluster, &raw.logging);
-    let tls = network.tls_enabled;
-    let rules: [(bool, Fault); 9] = [
-        (
-            tls && network.tls_cert.is_none(),
-            ("network.tls_enabled", "TLS needs a certificate: set network.tls_cert"),
-        ),
-        (
-            tls && network.tls_key.is_none(),
-            ("network.tls_enabled", "TLS needs a private key: set network.tls_key"),
-        ),
-        (
-            network.require_client_cert && network.tls_ca.is_none(),
-            ("network.require_client_cert", "needs the authorities in network.tls_ca"),
-        ),
-        (
-            network.require_client_cert && !tls,
-            ("network.require_client_cert", "needs network.tls_enabled = true"),
-        ),
-        (
-            cluster.enabled && cluster.peers.is_empty(),
-            ("cluster.enabled", "a cluster needs its other nodes in cluster.peers"),
-        ),
-        (
-            cluster.enabled && cluster.election_timeout_ms <= cluster.heartbeat_interval_ms,
-            ("cluster.election_timeout_ms", "must exceed cluster.heartbeat_interval_ms"),
-        ),
-        (
-            logging.file_enabled && logging.file_path.is_none(),
-            ("logging.file_enabled", "a log file needs its path in logging.file_path"),
-        ),
-        (
-            limits.message_bytes_max > limits.connection_bytes_max,
-            ("limits.message_bytes_max", "must not exceed limits.connection_bytes_max"),
-        ),
-        (
-            limits.connection_bytes_max > limits.in_flight_bytes_max,
-            ("limits.connection_bytes_max", "must not exceed limits.in_flight_bytes_max"),
-        ),
-    ];
-    let mut faults: Vec<Fault> =
-        rules.into_iter().filter_map(|(broken, fault)| broken.then_some(fault)).collect();
+/// What contradicts itself, and what this version cannot do. Keys whose own values are `wrong` prove
+/// nothing.
+pub(crate) fn check(raw: &Raw, written: &Written, wrong: &[&str]) -> Vec<Problem> {
+    let mut faults = contradictions(raw);
     if raw.auth.enabled {
         faults.extend(contradictions_of_auth(&raw.auth));
     }
-    faults
+    faults.extend(missing(raw));
+    let is_sure =
+        |fault: &Fault| !wrong.iter().any(|key| *key == fault.at || fault.beside.contains(key));
+    let sure = faults.into_iter().filter(is_sure);
+    sure.map(|fault| Problem::of_key(written, fault.at, fault.why)).collect()
+}
+
+/// Something wrong between keys.
+struct Fault {
+    /// The key at fault.
+    at: &'static str,
+    /// Keys that made it so.
+    beside: &'static [&'static str],
+    why: &'static str,
+}
+
+/// The fault of a key if it is `broken`.
+fn fault(
+    broken: bool,
+    at: &'static str,
+    beside: &'static [&'static str],
+    why: &'static str,
+) -> Option<Fault> {
+    broken.then_some(Fault { at, beside, why })
+}
+
+fn contradictions(raw: &Raw) -> Vec<Fault> {
+    const TLS: &str = "network.tls_enabled";
+    const CLIENT: &str = "network.require_client_cert";
+    const MESSAGE: &str = "limits.message_bytes_max";
+    const CONNECTION: &str = "limits.connection_bytes_max";
+    const IN_FLIGHT: &str = "limits.in_flight_bytes_max";
+
+    let (network, limits) = (&raw.network, &raw.limits);
+    let (cluster, logging) = (&raw.cluster, &raw.logging);
+    let tls = network.tls_enabled;
+    [
+        fault(
+            tls && network.tls_cert.is_none(),
+            TLS,
+            &["network.tls_cert"],
+            "TLS needs a certificate: set network.tls_cert",
+        ),
+        fault(
+            tls && network.tls_key.is_none(),
+            TLS,
+            &["network.tls_key"],
+            "TLS needs a private key: set network.tls_key",
+        ),
+        fault(
+            network.require_client_cert && network.tls_ca.is_none(),
+            CLIENT,
+            &["network.tls_ca"],
+            "needs the authorities in network.tls_ca",
+        ),
+        fault(
+            network.require_client_cert && !tls,
+            CLIENT,
+            &[TLS],
+            "needs network.tls_enabled = true",
+        ),
+        fault(
+            cluster.enabled && cluster.peers.is_empty(),
+            "cluster.enabled",
+            &["cluster.peers"],
+            "a cluster needs its other nodes in cluster.peers",
+        ),
+        fault(
+            cluster.enabled && cluster.election_timeout_ms <= cluster.heartbeat_interval_ms,
+            "cluster.election_timeout_ms",
+            &["cluster.enabled", "cluster.heartbeat_interval_ms"],
+            "must exceed cluster.heartbeat_interval_ms",
+        ),
+        fault(
+            logging.file_enabled && logging.file_path.is_none(),
+            "logging.file_enabled",
+            &["logging.file_path"],
+            "a log file needs its path in logging.file_path",
+        ),
+        fault(
+            limits.message_bytes_max > limits.connection_bytes_max,
+            MESSAGE,
+            &[CONNECTION],
+            "must not exceed limits.connection_bytes_max",
+        ),
+        fault(
+            limits.connection_bytes_max > limits.in_flight_bytes_max,
+            CONNECTION,
+            &[IN_FLIGHT],
+            "must not exceed limits.in_flight_bytes_max",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
+    const METHODS: &[&str] =
+        &["auth.methods", "auth.mtls.enabled", "auth.jwt.enabled", "auth.api_key.enabled"];
+    const ALGORITHM: &str = "auth.jwt.algorithm";
+
     let listed = |name: &str| auth.methods.iter().any(|method| method == name);
     let mtls = listed("mtls") && auth.mtls.enabled;
     let jwt = listed("jwt") && auth.jwt.enabled;
     let api_key = listed("api_key") && auth.api_key.enabled;
     let signed = |family: &str| jwt && auth.jwt.algorithm.starts_with(family);
     let no_secret = auth.jwt.secret.as_ref().is_none_or(String::is_empty);
-    let rules: [(bool, Fault); 7] = [
-        (
+    [
+        fault(
             !(mtls || jwt || api_key),
-            ("auth.enabled", "needs a method that auth.methods lists and that is itself enabled"),
+            "auth.enabled",
+            METHODS,
+            "needs a method that auth.methods lists and that is itself enabled",
         ),
-        (
+        fault(
             mtls && auth.mtls.ca_certs_dir.is_none(),
-            ("auth.mtls.enabled", "needs the authorities in auth.mtls.ca_certs_dir"),
+            "auth.mtls.enabled",
+            &["auth.methods", "auth.mtls.ca_certs_dir"],
+            "needs the authorities in auth.mtls.ca_certs_dir",
         ),
-        (signed("HS") && no_secret, ("auth.jwt.algorithm", "needs auth.jwt.secret")),
-        (
+        fault(
+            signed("HS") && no_secret,
+            ALGORITHM,
+            &["auth.methods", "auth.jwt.secret"],
+            "needs auth.jwt.secret",
+        ),
+        fault(
             signed("RS") && auth.jwt.public_key_path.is_none(),
-            ("auth.jwt.algorithm", "needs auth.jwt.public_key_path"),
+            ALGORITHM,
+            &["auth.methods", "auth.jwt.public_key_path"],
+            "needs auth.jwt.public_key_path",
         ),
-        (
+        fault(
             signed("ES") && auth.jwt.ec_public_key_path.is_none(),
-            ("auth.jwt.algorithm", "needs auth.jwt.ec_public_key_path"),
+            ALGORITHM,
+            &["auth.methods", "auth.jwt.ec_public_key_path"],
+            "needs auth.jwt.ec_public_key_path",
         ),
-        (
+        fault(
             signed("Ed") && auth.jwt.ed_public_key_path.is_none(),
-            ("auth.jwt.algorithm", "needs auth.jwt.ed_public_key_path"),
+            ALGORITHM,
+            &["auth.methods", "auth.jwt.ed_public_key_path"],
+            "needs auth.jwt.ed_public_key_path",
         ),
-        (
+        fault(
             api_key && auth.api_key.keys_file.is_none(),
-            ("auth.api_key.enabled", "needs the keys in auth.api_key.keys_file"),
+            "auth.api_key.enabled",
+            &["auth.methods", "auth.api_key.keys_file"],
+            "needs the keys in auth.api_key.keys_file",
         ),
-    ];
-    rules.into_iter().filter_map(|(broken, fault)| broken.then_some(fault)).collect()
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What this version cannot do yet. It would be worse to start without it.
 fn missing(raw: &Raw) -> Vec<Fault> {
-    let rules: [(bool, Fault); 5] = [
-        (
+    let absent = |enabled, at, why| fault(enabled, at, &[], why);
+    [
+        absent(
             raw.network.tls_enabled,
-            ("network.tls_enabled", "this version does not serve TLS; set it to false"),
+            "network.tls_enabled",
+            "this version does not serve TLS; set it to false",
         ),
-        (
+        absent(
             raw.auth.enabled,
-            ("auth.enabled", "this version cannot authenticate clients; set it to false"),
+            "auth.enabled",
+            "this version cannot authenticate clients; set it to false",
         ),
-        (
+        absent(
             raw.cluster.enabled,
-            ("cluster.enabled", "this version runs as a single node; set it to false"),
+            "cluster.enabled",
+            "this version runs as a single node; set it to false",
         ),
-        (
-            raw.logging.file_enabled,
-            ("logging.file_enabled", "this version logs to standard error only; set it to false"),
-        ),
-        (
-            raw.metrics.enabled,
-            ("metrics.enabled", "this version has no metrics endpoint; set it to false"),
-        ),
-    ];
-    rules.into_iter().filter_map(|(broken, fault)| broken.then_some(fault)).collect()
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What an operator should be told at the start: a risk that was chosen, then the written keys that have no effect, one

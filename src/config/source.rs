@@ -1,11 +1,12 @@
 //! Where a configuration is read from, kept so that a reload can read it again.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, ffi::OsString, path::PathBuf};
 
 use super::{
     Config,
+    file::File,
     refusal::{Problem, Refusal},
-    written::{Assignment, File, Origin, Written},
+    written::{Assignment, Gathered, Origin},
 };
 
 /// Variables of the environment, and their keys.
@@ -23,32 +24,46 @@ pub(crate) struct Source {
     pub(crate) file: Option<PathBuf>,
     /// Flags of the command line, already as values of keys.
     pub(crate) flags: Vec<Assignment>,
+    /// Keys that do not exist are told of and otherwise left alone.
+    pub(crate) allow_unknown: bool,
 }
 
 impl Source {
     /// Reads all layers and checks them.
     pub(crate) fn load(&self) -> Result<Config, Refusal> {
-        let file = self.file.as_ref().map(|path| {
-            let text = fs::read_to_string(path);
-            text.map(|text| File { path: path.clone(), text }).map_err(|error| {
-                Problem::unreadable(format_args!("cannot read {}", path.display()), error)
-            })
-        });
-        let mut above = environment()?;
+        Config::check(self.gather())
+    }
+
+    /// Reads all layers.
+    pub(crate) fn gather(&self) -> Gathered {
+        let mut unreadable = Vec::new();
+        let file = self.file.as_deref().map(File::read);
+        let file = file.and_then(|file| file.map_err(|problem| unreadable.push(problem)).ok());
+        let mut above = environment(&mut unreadable);
         above.extend_from_slice(&self.flags);
-        Config::check(Written::gather(file.transpose()?.as_ref(), &above)?)
+        let mut gathered = Gathered::new(file.as_ref(), &above);
+        gathered.is_unread |= self.file.is_some() && file.is_none();
+        gathered.problems.splice(..0, unreadable);
+        if !self.allow_unknown {
+            gathered.problems.append(&mut gathered.unknown);
+        }
+        gathered
     }
 }
 
-fn environment() -> Result<Vec<Assignment>, Problem> {
+fn environment(unreadable: &mut Vec<Problem>) -> Vec<Assignment> {
     let mut assignments = Vec::new();
     for (name, key) in VARIABLES {
-        if let Some(value) = env::var_os(name) {
-            let text = value.into_string().map_err(|_| {
-                Problem::unreadable(format_args!("environment {name}"), "not UTF-8")
-            })?;
-            assignments.push(Assignment { key, text, origin: Origin::Environment(name) });
+        match env::var_os(name).map(OsString::into_string) {
+            None => {}
+            Some(Ok(text)) => {
+                assignments.push(Assignment { key, text, origin: Origin::Environment(name) });
+            }
+            Some(Err(_)) => {
+                let place = format_args!("{key} (environment {name})");
+                unreadable.push(Problem::unreadable(place, "is not UTF-8"));
+            }
         }
     }
-    Ok(assignments)
+    assignments
 }

@@ -28,15 +28,17 @@ pub(crate) fn default_file() -> String {
     })
 }
 
-/// The values in force, each with its origin.
-pub(crate) fn effective(written: &Written) -> String {
+/// The values in force, each with its origin if that is asked for.
+pub(crate) fn effective(written: &Written, with_origins: bool) -> String {
     by_table("", |key| {
         let (_, name) = key.table_and_name();
         match written.entry(key.path) {
             Some(entry) => {
                 let quote = if key.secret { "\"" } else { "" };
                 let value = written.shown(key.path);
-                format!("{name} = {quote}{value}{quote} # {}\n", entry.origin)
+                let origin =
+                    if with_origins { format!(" # {}", entry.origin) } else { String::new() };
+                format!("{name} = {quote}{value}{quote}{origin}\n")
             }
             None => format!("#{name} unset\n"),
         }
@@ -88,28 +90,17 @@ fn example(key: &Key) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::Path};
-
-    use super::{super::written::File, *};
-
-    /// Compares a checked-in file with what the code says; `AMATERS_WRITE_DOCS=1` writes it.
-    fn assert_checked_in(path: &str, expected: impl Fn(&str) -> String) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-        let present = fs::read_to_string(&path).unwrap_or_default();
-        let expected = expected(&present);
-        if env::var_os("AMATERS_WRITE_DOCS").is_some() {
-            fs::write(&path, &expected).unwrap();
-        } else {
-            assert!(
-                present == expected,
-                "{} is not what src/config/keys.rs says; AMATERS_WRITE_DOCS=1 writes it",
-                path.display()
-            );
-        }
-    }
+    use super::{
+        super::{file::File, written::Gathered},
+        *,
+    };
+    use crate::checked_in::assert_checked_in;
 
     fn gather(text: &str) -> Written {
-        Written::gather(Some(&File { path: "a.toml".into(), text: text.into() }), &[]).unwrap()
+        let file = File::new("a.toml".into(), text.into());
+        let Gathered { written, problems, .. } = Gathered::new(Some(&file), &[]);
+        assert_eq!(problems, []);
+        written
     }
 
     #[test]
@@ -152,7 +143,8 @@ mod tests {
     #[test]
     fn the_effective_values_are_a_configuration_file_without_secrets() {
         let written = gather("[auth.jwt]\nsecret = \"hunter2\"\n[server]\nmax_connections = 3\n");
-        let text = effective(&written);
+        assert_eq!(gather(&effective(&written, false)).shown("server.max_connections"), "3");
+        let text = effective(&written, true);
         assert!(!text.contains("hunter2"));
         assert!(text.contains("max_connections = 3 # a.toml line 4"), "{text}");
         assert_eq!(gather(&text).shown("server.max_connections"), "3");

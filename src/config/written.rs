@@ -15,10 +15,14 @@ use toml::{
 };
 
 use super::{
+    file::File,
     keys::{self, KEYS, Key},
-    refusal::{Problem, Refusal},
+    refusal::Problem,
     suggestion,
 };
+
+/// Unknown keys of one file for which the nearest known one is looked for.
+const SUGGESTIONS_MAX: usize = 100;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +64,6 @@ pub(crate) struct Assignment {
     pub(crate) origin: Origin,
 }
 
-/// A configuration file that was read.
-#[derive(Clone, Debug)]
-pub(crate) struct File {
-    /// Its path as it was named.
-    pub(crate) path: PathBuf,
-    /// What it says.
-    pub(crate) text: String,
-}
-
 /// One value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -84,71 +79,95 @@ pub(crate) struct Written {
     entries: BTreeMap<&'static str, Entry>,
 }
 
-impl Written {
-    /// The layers put over each other, or everything that is wrong with them.
-    pub(crate) fn gather(file: Option<&File>, above: &[Assignment]) -> Result<Self, Refusal> {
-        let mut written = Self::default();
+/// The layers put over each other, and everything that is wrong with single values.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// What is right; a key whose value is wrong has what the layer below says.
+    pub(crate) written: Written,
+    /// What is wrong.
+    pub(crate) problems: Vec<Problem>,
+    /// Keys of those; they say nothing about others.
+    pub(crate) wrong: Vec<&'static str>,
+    /// Keys that do not exist.
+    pub(crate) unknown: Vec<Problem>,
+    /// There is a file, and it could not be read: nothing is known of what it says.
+    pub(crate) is_unread: bool,
+}
+
+impl Gathered {
+    /// Reads the layers over the defaults.
+    pub(crate) fn new(file: Option<&File>, above: &[Assignment]) -> Self {
+        let mut gathered = Self::default();
         for key in KEYS {
             if let Some(value) = key.default_value() {
-                written.entries.insert(key.path, Entry { value, origin: Origin::Default });
+                let entry = Entry { value, origin: Origin::Default };
+                gathered.written.entries.insert(key.path, entry);
             }
         }
-        let mut problems = Vec::new();
-        if let Some(file) = file {
-            let document = DeTable::parse(&file.text).map_err(|error| {
-                let line = error.span().map_or(1, |span| line_of(&file.text, span.start));
-                let place = Origin::File { path: file.path.clone(), line };
-                Refusal::from(Problem::unreadable(&place, error.message()))
-            })?;
-            written.take_table(file, "", document.get_ref(), &mut problems);
+        match file.map(File::parse) {
+            None => {}
+            Some(Ok(table)) => gathered.take_table(file.expect("it was parsed"), "", &table),
+            Some(Err(mistakes)) => {
+                gathered.problems.extend(mistakes);
+                gathered.is_unread = true;
+            }
         }
         for Assignment { key, text, origin } in above {
             let key = keys::find(key).expect("layers above the file name known keys");
-            written.take(key, key.value_of(text), origin.clone(), &mut problems);
+            gathered.take(key, key.value_of(text), origin.clone());
         }
-        if problems.is_empty() { Ok(written) } else { Err(Refusal(problems)) }
+        gathered
     }
 
-    fn take_table(
-        &mut self,
-        file: &File,
-        above: &str,
-        table: &DeTable<'_>,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn take_table(&mut self, file: &File, above: &str, table: &DeTable<'_>) {
         for (name, value) in table {
-            let line = line_of(&file.text, name.span().start);
-            let origin = Origin::File { path: file.path.clone(), line };
+            let origin = file.origin(name.span().start);
             let dot = if above.is_empty() { "" } else { "." };
             let path = format!("{above}{dot}{}", name.get_ref());
             match (keys::find(&path), value.get_ref()) {
-                (Some(key), value) => self.take(key, owned(value), origin, problems),
+                (Some(key), value) => self.take(key, owned(value), origin),
                 (None, DeValue::Table(inner)) if keys::is_table(&path) => {
-                    self.take_table(file, &path, inner, problems);
+                    self.take_table(file, &path, inner);
                 }
                 (None, _) if keys::is_table(&path) => {
-                    problems.push(Problem::not_a_table(&path, &origin));
+                    self.problems.push(Problem::not_a_table(&path, &origin));
                 }
                 (None, _) => {
-                    problems.push(Problem::unknown(&path, &origin, suggestion::nearest(&path)));
+                    let is_asked = self.unknown.len() < SUGGESTIONS_MAX;
+                    let meant = is_asked.then(|| suggestion::nearest(&path)).flatten();
+                    self.unknown.push(Problem::unknown(&path, &origin, meant));
                 }
             }
         }
     }
 
-    fn take(&mut self, key: &Key, value: Value, origin: Origin, problems: &mut Vec<Problem>) {
+    fn take(&mut self, key: &'static Key, value: Value, origin: Origin) {
         match key.check(value.clone()) {
             Ok(value) => {
-                let path = keys::find(key.path).expect("a key of the table").path;
-                self.entries.insert(path, Entry { value, origin });
+                self.written.entries.insert(key.path, Entry { value, origin });
             }
-            Err(bound) => problems.push(Problem::of_value(key, &Entry { value, origin }, &bound)),
+            Err(bound) => {
+                self.wrong.push(key.path);
+                self.problems.push(Problem::of_value(key, &Entry { value, origin }, &bound));
+            }
         }
     }
+}
 
+impl Written {
     /// The value of a key, if it has one.
     pub(crate) fn entry(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)
+    }
+
+    /// The value of a key that is text.
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.entry(path)?.value.as_str()
+    }
+
+    /// Whether a switch is on.
+    pub(crate) fn is_on(&self, path: &str) -> bool {
+        self.entry(path).is_some_and(|entry| entry.value == Value::Boolean(true))
     }
 
     /// The value of a key, as it may be shown to people.
@@ -215,35 +234,38 @@ fn owned(value: &DeValue<'_>) -> Value {
     }
 }
 
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn file(text: &str) -> File {
-        File { path: "a.toml".into(), text: text.into() }
+        File::new("a.toml".into(), text.into())
     }
 
     fn flag(key: &'static str, text: &str) -> Assignment {
         Assignment { key, text: text.into(), origin: Origin::Flag("--x") }
     }
 
+    fn gather(text: &str) -> Gathered {
+        Gathered::new(Some(&file(text)), &[])
+    }
+
     fn refused(text: &str) -> String {
-        Written::gather(Some(&file(text)), &[]).unwrap_err().to_string()
+        let Gathered { problems, unknown, .. } = gather(text);
+        let lines: Vec<_> = problems.iter().chain(&unknown).map(ToString::to_string).collect();
+        assert!(!lines.is_empty(), "{text}");
+        lines.join("\n")
     }
 
     #[test]
     fn each_layer_lies_over_the_one_before() {
         let path = "logging.level";
-        let nothing = Written::gather(None, &[]).unwrap();
+        let nothing = Gathered::new(None, &[]).written;
         assert_eq!(nothing.entry(path).unwrap().origin, Origin::Default);
         assert!(!nothing.is_written(path));
 
         let toml = file("[server]\nmax_connections = 7\n\n[logging]\nlevel = \"Warn\"\n");
-        let from_file = Written::gather(Some(&toml), &[]).unwrap();
+        let from_file = Gathered::new(Some(&toml), &[]).written;
         let entry = from_file.entry(path).unwrap();
         assert_eq!(entry.value, "warn".into());
         assert_eq!(entry.origin.to_string(), "a.toml line 5");
@@ -254,9 +276,9 @@ mod tests {
             origin: Origin::Environment("AMATERS_LOG_LEVEL"),
         };
         let above = [variable, flag(path, "debug")];
-        let both = Written::gather(Some(&toml), &above[..1]).unwrap();
+        let both = Gathered::new(Some(&toml), &above[..1]).written;
         assert_eq!(both.shown(path), "\"error\"");
-        let all = Written::gather(Some(&toml), &above).unwrap();
+        let all = Gathered::new(Some(&toml), &above).written;
         assert_eq!(all.shown(path), "\"debug\"");
         assert_eq!(all.shown("server.max_connections"), "7");
     }
@@ -276,6 +298,8 @@ mod tests {
     fn all_problems_are_told_at_once() {
         let text = refused("[server]\nmax_connections = 0\nnope = 1\n[logging]\nlevel = 3\n");
         assert_eq!(text.lines().count(), 3, "{text}");
+        let wrong = gather("[server]\nmax_connections = 0\n").wrong;
+        assert_eq!(wrong, ["server.max_connections"]);
         assert!(text.contains(
             "server.max_connections = 0 (a.toml line 2): must be a whole number from 1 to 1000000"
         ));
@@ -305,21 +329,20 @@ mod tests {
 
     #[test]
     fn other_writings_of_a_number_are_understood() {
-        let written =
-            Written::gather(Some(&file("[server]\nmax_connections = 0x1_00")), &[]).unwrap();
+        let written = gather("[server]\nmax_connections = 0x1_00").written;
         assert_eq!(written.shown("server.max_connections"), "256");
     }
 
     #[test]
     fn a_wrong_flag_is_named_as_one() {
-        let error = Written::gather(None, &[flag("server.bind_address", "nowhere")]).unwrap_err();
-        assert!(error.to_string().contains("server.bind_address = \"nowhere\" (flag --x)"));
+        let told = &Gathered::new(None, &[flag("server.bind_address", "nowhere")]).problems[0];
+        assert!(told.to_string().contains("server.bind_address = \"nowhere\" (flag --x)"));
     }
 
     #[test]
     fn secrets_are_never_shown() {
         let toml = file("[auth.jwt]\nsecret = \"hunter2\"");
-        let written = Written::gather(Some(&toml), &[]).unwrap();
+        let written = Gathered::new(Some(&toml), &[]).written;
         assert_eq!(written.shown("auth.jwt.secret"), "(secret)");
         assert!(!refused("[auth.jwt]\nsecret = [\"hunter2\"]").contains("hunter2"));
     }

@@ -1,20 +1,32 @@
 //! Who owns a data directory: an flock on `LOCK`, which ends with the process, however it ends.
 //!
-//! The file holds the owner's process id as text. The id alone proves nothing, it may be left from
-//! a crash; [`owner`] believes it only where the kernel lists that process as holder of the lock.
+//! ```text
+//! 1234\n         the owner's process id
+//! 987654\n       when that process started, in clock ticks since the boot
+//! ```
+//!
+//! The id alone proves nothing: it may be left from a crash, and be that of a stranger today.
+//! [`owner`] believes it only where the kernel lists that process as holder of the lock, and it
+//! started when the file says.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    process,
+    process, thread,
+    time::Duration,
 };
 
 use thiserror::Error;
 
 /// The file that is locked.
 pub(crate) const LOCK: &str = "LOCK";
+
+/// Whoever only looks holds the lock for a moment; a server that starts tries again so often.
+const TRIES: u32 = 10;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a data directory cannot be owned.
 #[derive(Debug, Error)]
@@ -50,33 +62,82 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(dir.join(LOCK)).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                // An owner that has not written its id yet is still an owner.
-                let _ = file.read_to_string(&mut text);
-                let pid = if text.trim().is_empty() { "(starting)" } else { text.trim() };
-                return Err(LockError::Owned { pid: pid.to_owned(), dir: dir.to_owned() });
-            }
+        if !try_lock(&file, dir).map_err(failed)? {
+            let mut text = String::new();
+            // An owner that has not written its id yet is still an owner.
+            let _ = file.read_to_string(&mut text);
+            let pid = text.lines().next().unwrap_or("(starting)").to_owned();
+            return Err(LockError::Owned { pid, dir: dir.to_owned() });
         }
+        let (pid, started) = (process::id(), started(process::id()).unwrap_or_default());
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", process::id()));
+            .and_then(|()| write!(file, "{pid}\n{started}\n"));
         written.map_err(failed)?;
         Ok(Self { _file: file })
     }
 }
 
+/// Whether the lock is ours now.
+fn try_lock(file: &File, dir: &Path) -> io::Result<bool> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if owner(dir).is_some() => return Ok(false),
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
+    }
+    Ok(false)
+}
+
+/// Who owns a data directory, as far as it can be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nobody does.
+    Nobody,
+    /// This process.
+    Process(u32),
+    /// Somebody may; this is why it cannot be told who.
+    Hidden(String),
+}
+
+/// Looks at the lock of `dir`.
+pub(crate) fn look(dir: &Path) -> Owner {
+    let file = match File::open(dir.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Owner::Hidden(format!("{}: {error}", dir.join(LOCK).display()));
+        }
+        // No directory, or nobody ever owned it.
+        Err(_) => return Owner::Nobody,
+    };
+    match (owner(dir), is_locked(&file)) {
+        (Some(pid), _) => Owner::Process(pid),
+        (None, true) => Owner::Hidden(format!(
+            "{} is locked by a process that cannot be seen from here, as in another container",
+            dir.join(LOCK).display()
+        )),
+        (None, false) => Owner::Nobody,
+    }
+}
+
+/// Whether somebody holds the lock of a file.
+pub(crate) fn is_locked(file: &File) -> bool {
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// The process that owns `dir`, if one does.
 pub(crate) fn owner(dir: &Path) -> Option<u32> {
     let path = dir.join(LOCK);
-    let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
+    let text = fs::read_to_string(&path).ok()?;
+    let mut lines = text.lines();
+    let pid = lines.next()?.trim().parse().ok()?;
     let inode = fs::metadata(&path).ok()?.ino();
     let is_listed = || kernel_locks().lines().any(|line| is_flock_of(line, pid, inode));
-    (0..LOOKS).any(|_| is_listed()).then_some(pid)
+    let is_same = lines.next().and_then(|ticks| ticks.parse().ok()) == started(pid);
+    (is_same && (0..LOOKS).any(|_| is_listed())).then_some(pid)
 }
 
 /// How often a lock is looked for before it counts as not held: one look may miss it.
@@ -99,6 +160,16 @@ fn kernel_locks() -> String {
         }
     }
     String::from_utf8_lossy(&list).into_owned()
+}
+
+/// When a process started, in clock ticks since the boot: `proc_pid_stat(5)`, field 22.
+fn started(pid: u32) -> Option<u64> {
+    /// Of those behind the name, which is in brackets and may hold anything.
+    const FIELD: usize = 22 - 3;
+
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(FIELD)?.parse().ok()
 }
 
 /// The data directory that the process owns, found through its open files.
@@ -125,10 +196,7 @@ fn is_flock_of(line: &str, pid: u32, inode: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicBool, Ordering::Relaxed},
-        thread,
-    };
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     use super::*;
 
@@ -138,10 +206,40 @@ mod tests {
         assert_eq!(owner(folder.path()), None);
         let lock = Lock::acquire(folder.path()).unwrap();
         assert_eq!(owner(folder.path()), Some(process::id()));
+        assert_eq!(look(folder.path()), Owner::Process(process::id()));
         assert!(matches!(Lock::acquire(folder.path()), Err(LockError::Owned { .. })));
         drop(lock);
         assert_eq!(owner(folder.path()), None, "the id is still in the file, the lock is not");
+        assert_eq!(look(folder.path()), Owner::Nobody);
         drop(Lock::acquire(folder.path()).unwrap());
+    }
+
+    #[test]
+    fn a_process_that_started_at_another_time_is_a_stranger() {
+        let folder = tempfile::tempdir().unwrap();
+        let _lock = Lock::acquire(folder.path()).unwrap();
+        let path = folder.path().join(LOCK);
+        let text = fs::read_to_string(&path).unwrap();
+        let (pid, ticks) = text.trim().split_once('\n').unwrap();
+        let later = ticks.parse::<u64>().unwrap() + 1;
+        fs::write(&path, format!("{pid}\n{later}\n")).unwrap();
+        assert_eq!(owner(folder.path()), None);
+        assert!(matches!(look(folder.path()), Owner::Hidden(_)));
+        fs::write(&path, format!("{pid}\n{ticks}\n")).unwrap();
+        assert_eq!(owner(folder.path()), Some(process::id()));
+    }
+
+    #[test]
+    fn a_look_does_not_keep_a_server_from_its_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Lock::acquire(folder.path()).unwrap());
+        let looked = File::open(folder.path().join(LOCK)).unwrap();
+        looked.lock_shared().unwrap();
+        let waiting = folder.path().to_owned();
+        let start = thread::spawn(move || Lock::acquire(&waiting).map(drop));
+        thread::sleep(PAUSE);
+        drop(looked);
+        start.join().unwrap().unwrap();
     }
 
     #[test]

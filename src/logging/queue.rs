@@ -1,12 +1,13 @@
-//! Log lines on their way to standard error, so that nobody waits for whoever reads it.
+//! Log lines on their way out, so that nobody waits for whoever reads them.
 //!
 //! ```text
-//! any thread ─► line ─► queue of LINES_MAX ─► the thread "log" ─► standard error
-//!                  └─ full: counted, and told of when there is room again
+//! any thread ─► line ─► queue of LINES_MAX ─► the thread "log" ─┬─► standard error
+//!                  └─ full: counted, and told of                └─► file, if there is one
+//!                     when there is room again
 //! ```
 //!
-//! A write to a pipe that nobody empties, or to a file whose file system is busy with a sync, takes
-//! as long as it takes (measured: 300 ms); a reactor that logs must not wait for it.
+//! A write to a pipe that nobody empties, or to a file whose file system is busy with a sync, takes as long as it takes
+//! (measured: 300 ms); a reactor that logs must not wait for it, nor may a reload: what it wants goes by a queue of its own.
 
 use std::{
     io::{self, Write},
@@ -15,91 +16,208 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::{file::LogFile, stderr::Stderr};
 
 /// Lines that may wait.
 const LINES_MAX: usize = 4096;
 /// How long the end of the process waits for lines that are on their way.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
-static QUEUE: OnceLock<Sender<Message>> = OnceLock::new();
+static QUEUE: OnceLock<Ends> = OnceLock::new();
+/// Since the start.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+struct Ends {
+    lines: Sender<Message>,
+    orders: Sender<Order>,
+}
 
 enum Message {
-    Line(Vec<u8>),
+    Line(Level, Vec<u8>),
     /// Tell when all before it are written.
     Flush(Sender<()>),
 }
 
+/// What is wanted of the thread beside lines.
+enum Order {
+    /// Lines go to this file too, or to none.
+    File(Option<LogFile>),
+    /// The file may have been moved away.
+    Reopen,
+}
+
 /// Where lines are written to: nowhere, until the queue is open.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Queue;
+pub(super) struct Queue;
 
 /// One line, queued when it is complete.
 #[derive(Debug)]
-pub(crate) struct Line(Vec<u8>);
+pub(super) struct Line {
+    level: Level,
+    text: Vec<u8>,
+}
 
 /// Opens the queue; once in a process.
-pub(crate) fn open() -> io::Result<Queue> {
-    let (sender, receiver) = bounded(LINES_MAX);
-    thread::Builder::new().name("log".into()).spawn(move || write_all(&receiver))?;
-    QUEUE.get_or_init(|| sender);
+pub(super) fn open(file: Option<LogFile>) -> io::Result<Queue> {
+    let (lines, lines_out) = bounded(LINES_MAX);
+    let (orders, orders_out) = unbounded();
+    let mut outlet = Outlet { stderr: Stderr::new(), file, told: 0, is_failing: false };
+    let run = move || outlet.run(&lines_out, &orders_out);
+    thread::Builder::new().name("log".into()).spawn(run)?;
+    QUEUE.get_or_init(|| Ends { lines, orders });
     Ok(Queue)
+}
+
+/// From now on lines go to this file too, or to none.
+pub(super) fn set_file(file: Option<LogFile>) {
+    order(Order::File(file));
+}
+
+/// The log file may have been moved away: the next lines go to the one at its path.
+pub(crate) fn reopen() {
+    order(Order::Reopen);
+}
+
+fn order(order: Order) {
+    if let Some(queue) = QUEUE.get() {
+        // It fails only when the thread died, and then nothing is logged at all.
+        let _ = queue.orders.send(order);
+    }
 }
 
 /// Waits until the lines so far are written, but not for ever.
 pub(crate) fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     let (done, written) = bounded(1);
-    if queue.send_timeout(Message::Flush(done), FLUSH_MAX).is_ok() {
+    if queue.lines.send_timeout(Message::Flush(done), FLUSH_MAX).is_ok() {
         // Whoever reads the lines may have gone to sleep: then the process ends all the same.
         let _ = written.recv_timeout(FLUSH_MAX);
     }
 }
 
-fn write_all(lines: &Receiver<Message>) {
-    for message in lines {
+/// Lines that were dropped since the start, because the queue was full.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.load(Relaxed)
+}
+
+/// Lines that are not in the log file, because it could not be written; since the start.
+pub(crate) fn lost() -> u64 {
+    LOST.load(Relaxed)
+}
+
+/// The thread.
+struct Outlet {
+    stderr: Stderr,
+    file: Option<LogFile>,
+    /// Dropped lines that were told of.
+    told: u64,
+    /// The last line could not be written to the file.
+    is_failing: bool,
+}
+
+impl Outlet {
+    fn run(&mut self, lines: &Receiver<Message>, orders: &Receiver<Order>) {
+        loop {
+            select! {
+                recv(orders) -> order => {
+                    let Ok(order) = order else { return };
+                    // Lines of before go where they were to go.
+                    lines.try_iter().take(lines.len()).for_each(|message| self.take(message));
+                    self.obey(order);
+                }
+                recv(lines) -> message => {
+                    let Ok(message) = message else { return };
+                    self.take(message);
+                }
+            }
+            if lines.is_empty() {
+                self.tell_of_dropped();
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
         match message {
-            Message::Line(line) => put(&line),
+            Message::Line(level, line) => self.put(level, &line),
             Message::Flush(done) => {
+                // Whoever waited for it may have given up.
                 let _ = done.send(());
             }
         }
-        if lines.is_empty() {
-            tell_of_dropped();
+    }
+
+    fn obey(&mut self, order: Order) {
+        match (order, &mut self.file) {
+            (Order::File(file), _) => {
+                self.file = file;
+                self.is_failing = false;
+            }
+            (Order::Reopen, Some(file)) => {
+                if let Err(error) = file.reopen() {
+                    self.say(Level::ERROR, &format!("{error}; lines go on to the file of before"));
+                }
+            }
+            (Order::Reopen, None) => {}
         }
+    }
+
+    fn put(&mut self, level: Level, line: &[u8]) {
+        self.stderr.write(level, line);
+        let Some(file) = &mut self.file else { return };
+        match file.write(line, SystemTime::now()) {
+            Ok(()) if self.is_failing => {
+                self.is_failing = false;
+                let text = format!("the log file {} is written again", file.path().display());
+                self.say(Level::WARN, &text);
+            }
+            Ok(()) => {}
+            Err(error) => {
+                LOST.fetch_add(1, Relaxed);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    self.say(Level::ERROR, &format!("{error}; lines are on standard error only"));
+                }
+            }
+        }
+    }
+
+    fn tell_of_dropped(&mut self) {
+        let dropped = dropped();
+        let count = dropped - std::mem::replace(&mut self.told, dropped);
+        if count > 0 {
+            let text = format!("{count} log lines were dropped: their reader is too slow");
+            self.say(Level::WARN, &text);
+        }
+    }
+
+    /// About the log itself: on standard error, because the file may be what it is about.
+    fn say(&self, level: Level, text: &str) {
+        self.stderr.write(level, format!("{level} {text}\n").as_bytes());
     }
 }
 
-/// A line that cannot be written is gone: there is nowhere else to say so.
-fn put(line: &[u8]) {
-    let _ = io::stderr().lock().write_all(line);
-}
-
-fn tell_of_dropped() {
-    match DROPPED.swap(0, Relaxed) {
-        0 => {}
-        count => {
-            put(format!("{count} log lines were dropped: their reader is too slow\n").as_bytes())
-        }
-    }
-}
-
-impl MakeWriter<'_> for Queue {
+impl<'a> MakeWriter<'a> for Queue {
     type Writer = Line;
 
-    fn make_writer(&self) -> Line {
-        Line(Vec::new())
+    fn make_writer(&'a self) -> Line {
+        Line { level: Level::INFO, text: Vec::new() }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line {
+        Line { level: *event.level(), text: Vec::new() }
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -111,7 +229,8 @@ impl Write for Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let Some(queue) = QUEUE.get() else { return };
-        if queue.try_send(Message::Line(std::mem::take(&mut self.0))).is_err() {
+        let line = Message::Line(self.level, std::mem::take(&mut self.text));
+        if queue.lines.try_send(line).is_err() {
             DROPPED.fetch_add(1, Relaxed);
         }
     }

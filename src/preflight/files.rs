@@ -3,8 +3,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
-/// Standard streams, lock, signals, and what libraries open for a moment.
-const PROCESS_FILES: u64 = 64;
+/// Standard streams, lock, signals, log file, what libraries open for a moment; and 64 connections to the metrics.
+const PROCESS_FILES: u64 = 144;
 /// Rings, wake-up descriptors, listener, logs and their folders.
 const REACTOR_FILES: u64 = 48;
 

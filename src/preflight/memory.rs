@@ -54,6 +54,17 @@ enum Verdict {
 /// Answers with the bytes of I/O memory that each reactor may register. Where not all can register
 /// all of it, each takes the least: what one took too much would be missing for another's rings.
 pub(crate) fn check(reactors: usize) -> Result<usize, MemoryError> {
+    match advice(reactors)? {
+        None => Ok(IO_MEMORY_BYTES),
+        Some(advice) => {
+            tracing::info!("{advice}");
+            Ok(IO_MEMORY_BYTES_MIN)
+        }
+    }
+}
+
+/// Raises the limit in the same way, and says what more would be good for.
+pub(crate) fn advice(reactors: usize) -> Result<Option<String>, MemoryError> {
     let exempt = has_ipc_lock(&fs::read_to_string("/proc/self/status").unwrap_or_default());
     let Rlimit { current, maximum } = getrlimit(Resource::Memlock);
     if judge(current, reactors, exempt) != Verdict::Enough {
@@ -63,17 +74,14 @@ pub(crate) fn check(reactors: usize) -> Result<usize, MemoryError> {
     let limit = getrlimit(Resource::Memlock).current;
     let kib = limit.unwrap_or(u64::MAX) / 1024;
     match judge(limit, reactors, exempt) {
-        Verdict::Enough => Ok(IO_MEMORY_BYTES),
+        Verdict::Enough => Ok(None),
         Verdict::TooLow => Err(MemoryError { limit: limit.unwrap_or(u64::MAX), reactors }),
-        Verdict::Unregistered => {
-            tracing::info!(
-                "the limit on locked memory (RLIMIT_MEMLOCK) is {kib} KiB; with {} KiB all \
-                 {reactors} reactors could register their buffers with the kernel, which saves \
-                 some CPU (`ulimit -l`, LimitMEMLOCK= of the systemd unit)",
-                all_bytes(reactors) / 1024
-            );
-            Ok(IO_MEMORY_BYTES_MIN)
-        }
+        Verdict::Unregistered => Ok(Some(format!(
+            "the limit on locked memory (RLIMIT_MEMLOCK) is {kib} KiB; with {} KiB all {reactors} \
+             reactors could register their buffers with the kernel, which saves some CPU \
+             (`ulimit -l`, LimitMEMLOCK= of the systemd unit)",
+            all_bytes(reactors) / 1024
+        ))),
     }
 }
 

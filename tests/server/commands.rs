@@ -1,6 +1,6 @@
 //! The commands that start nothing, and the generated file.
 
-use std::{fs, path::PathBuf};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use amaters_load::{script::KeySet, target::Target};
 use rustix::process::Signal;
@@ -19,7 +19,12 @@ fn validate_config_checks_and_shows_without_making_anything() {
     folder.write("a.toml", "[server]\nmax_connections = 3\n[auth.jwt]\nsecret = \"hunter2\"\n");
     assert_eq!(stdout(&folder, "validate-config --config a.toml"), "Configuration is valid\n");
     let shown = stdout(&folder, "validate-config --show --config a.toml");
+    assert!(shown.contains("\nmax_connections = 3\n"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let shown = stdout(&folder, "validate-config --show --origins --config a.toml --cores 1");
     assert!(shown.contains("max_connections = 3 # a.toml line 2"), "{shown}");
+    assert!(shown.contains("cores = \"1\" # flag --cores"), "{shown}");
+    assert!(shown.contains("max_backups = 10 # default"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
@@ -29,10 +34,74 @@ fn validate_config_checks_and_shows_without_making_anything() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let folder = Folder::new();
+    let text = "[server]\nmax_connections = 0\ndata_dir = \"file/data\"\nnope = 1\n\
+                [limits]\nmessage_bytes_max = 1073741824\n[cluster]\nenabled = true\n";
+    folder.write("a.toml", text);
+    folder.write("file", "");
+    let told = refusal(folder.command("validate-config --config a.toml --log-level loud"));
+    let expected = [
+        "server.max_connections = 0 (a.toml line 2): must be",
+        "logging.level = \"loud\" (flag --log-level): must be one of",
+        "server.nope (a.toml line 4): unknown key",
+        "cluster.enabled = true (a.toml line 8): a cluster needs",
+        "limits.message_bytes_max = 1073741824 (a.toml line 6): must not exceed",
+        "cluster.enabled = true (a.toml line 8): this version runs as a single node",
+        "server.data_dir = \"file/data\" (a.toml line 3): cannot be made",
+        "storage.wal.dir = \"wal\" (default): cannot be made",
+    ];
+    assert_eq!(told.lines().count(), expected.len(), "{told}");
+    for (line, expected) in told.lines().zip(expected) {
+        assert!(
+            line.starts_with(&format!("Configuration validation failed: {expected}")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn unknown_keys_may_be_allowed() {
+    let folder = Folder::new();
+    folder.config("max_conections = 3", "[sever]\nx = 1");
+    let output = folder.run("validate-config --config a.toml --allow-unknown");
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let meant = "did you mean server.max_connections?; left alone";
+    assert!(told.contains("server.max_conections (a.toml line 3): unknown key"), "{told}");
+    assert!(told.contains(meant) && told.contains("sever (a.toml line 4)"), "{told}");
+
+    let words = "start --config a.toml --allow-unknown --bind 127.0.0.1:0";
+    let mut server = Server::spawn(&mut folder.command(words));
+    server.signal(Signal::TERM);
+    assert_eq!(server.end().code(), Some(0));
+}
+
+#[test]
+fn files_and_addresses_are_checked_without_a_start() {
+    let folder = Folder::of_ordinary_user();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = stdout(&folder, &format!("validate-config --bind {address}"));
+    assert_eq!(text, "Configuration is valid\n");
+    let words = format!("validate-config --bind-check --bind {address}");
+    let told = refusal(folder.command(&words));
+    assert!(told.contains(&format!("cannot listen on {address}: Address already")), "{told}");
+    let words = words.replace(&address.to_string(), "127.0.0.1:0");
+    assert_eq!(stdout(&folder, &words), "Configuration is valid\n");
+
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let told = refusal(folder.command("validate-config"));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(told.contains("server.data_dir = \"./data\" (default): cannot be made"), "{told}");
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
 fn the_environment_lies_over_the_file() {
     let folder = Folder::new();
     folder.write("a.toml", "[logging]\nlevel = \"warn\"\n");
-    let mut command = folder.command("validate-config --show --config a.toml");
+    let mut command = folder.command("validate-config --show --origins --config a.toml");
     let shown = command.env("AMATERS_LOG_LEVEL", "debug").output().unwrap().stdout;
     let shown = String::from_utf8(shown).unwrap();
     assert!(shown.contains("level = \"debug\" # environment AMATERS_LOG_LEVEL"), "{shown}");

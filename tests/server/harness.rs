@@ -88,14 +88,25 @@ impl Folder {
         self.command(words).output().unwrap()
     }
 
-    /// A configuration file with a pid file of its own, and more if need be.
+    /// A configuration file with a pid file and a port for metrics of its own, and more if need be.
     pub(crate) fn config(&self, server: &str, more: &str) -> PathBuf {
-        self.write("a.toml", &format!("[server]\npid_file = \"pid\"\n{server}\n{more}\n"))
+        let metrics = "[metrics]\nbind_address = \"127.0.0.1:0\"\n";
+        let metrics = if more.contains("[metrics]") { "" } else { metrics };
+        self.write("a.toml", &format!("[server]\npid_file = \"pid\"\n{server}\n{more}\n{metrics}"))
     }
 
     /// A server with the configuration `a.toml` on a free port.
     pub(crate) fn serve(&self) -> Server {
         Server::spawn(&mut self.command("start --config a.toml --bind 127.0.0.1:0"))
+    }
+}
+
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so after {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -111,39 +122,61 @@ pub(crate) fn refusal(mut command: Command) -> String {
 pub(crate) struct Server {
     child: Child,
     lines: Receiver<String>,
+    first_lines: Vec<String>,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
     /// Starts it and waits until it listens.
     pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut server = Self::begun(command);
+        server.first_lines = server.wait_for_all("Listening on ");
+        let line = server.first_lines.last().unwrap();
+        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
+        server
+    }
+
+    /// Starts it.
+    pub(crate) fn begun(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
         });
-        let mut server = Self { child, lines, address: ([0, 0, 0, 0], 0).into() };
-        let line = server.wait_for("Listening on ");
-        server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
-        server
+        Self { child, lines, first_lines: Vec::new(), address: ([0, 0, 0, 0], 0).into() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
+    /// What it said until it listened.
+    pub(crate) fn first_lines(&self) -> &[String] {
+        &self.first_lines
+    }
+
     /// The next line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        self.wait_for_all(text).pop().unwrap()
+    }
+
+    /// The next lines, up to one that contains `text`.
+    pub(crate) fn wait_for_all(&mut self, text: &str) -> Vec<String> {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline - Instant::now()) {
-            if line.contains(text) {
-                return line;
-            }
             seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
         }
         panic!("no line with {text:?} after\n{}", seen.join("\n"));
+    }
+
+    /// The lines that came and were not looked at.
+    pub(crate) fn lines_so_far(&self) -> impl Iterator<Item = String> {
+        self.lines.try_iter()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

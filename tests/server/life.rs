@@ -76,7 +76,7 @@ fn stop_and_status_follow_a_server_through_its_life() {
     };
     assert_eq!(status(3), "Stopped\n");
     let mut server = folder.serve();
-    assert_eq!(status(0), "Running\n");
+    assert!(status(0).starts_with("Running\n"));
     let json = folder.run("status --config a.toml -f json").stdout;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["status"], "Running");
@@ -111,7 +111,7 @@ fn a_killed_server_leaves_nothing_that_hinders_the_next() {
     server.signal(Signal::KILL);
     server.end();
     assert!(folder.path().join("pid").exists());
-    assert_eq!(folder.run("status --config a.toml").status.code(), Some(3));
+    assert_eq!(folder.run("status --config a.toml").status.code(), Some(1));
     let mut next = folder.serve();
     next.signal(Signal::TERM);
     assert_eq!(next.end().code(), Some(0));
@@ -121,7 +121,7 @@ fn a_killed_server_leaves_nothing_that_hinders_the_next() {
 fn an_ordinary_user_starts_it_in_an_empty_folder_without_any_file() {
     let folder = Folder::of_ordinary_user();
     let mut server = Server::spawn(&mut folder.command("start --bind 127.0.0.1:0"));
-    assert_eq!(folder.run("status").stdout, b"Running\n");
+    assert!(folder.run("status").stdout.starts_with(b"Running\n"));
     let data = fs::metadata(folder.path().join("data")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o777, 0o700);
     assert_eq!(folder.run("stop").status.code(), Some(0));

@@ -4,8 +4,10 @@
 
 mod commands;
 mod foreign;
+mod guide;
 mod harness;
 mod life;
+mod notify;
 mod refusals;
 mod reload;
 mod report;

@@ -1,8 +1,8 @@
-//! SIGHUP: what changes while it runs, and what does not.
+//! SIGHUP, in the log: what changes while it runs, and what does not. (Effects: `guide/reload.rs`.)
 
 use rustix::process::Signal;
 
-use crate::harness::{Folder, Server};
+use crate::harness::Folder;
 
 #[test]
 fn live_keys_are_applied_and_the_others_are_named() {
@@ -30,14 +30,4 @@ fn a_wrong_file_changes_nothing() {
     folder.config("", "");
     server.signal(Signal::HUP);
     server.wait_for("Config reload: no changes detected");
-}
-
-#[test]
-fn without_a_file_there_is_nothing_to_reload_and_the_server_stays() {
-    let folder = Folder::of_ordinary_user();
-    let mut server = Server::spawn(&mut folder.command("start --bind 127.0.0.1:0"));
-    server.signal(Signal::HUP);
-    server.wait_for("there is nothing to reload");
-    server.signal(Signal::TERM);
-    assert_eq!(server.end().code(), Some(0));
 }

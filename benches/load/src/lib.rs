@@ -8,6 +8,7 @@
 //! - `hostile`, `watch`: a client that means harm, and what it looks like to others.
 //! - `connections`, `soak`: many connections, and everything at once.
 //! - `endure`: more data than memory, then a crash.
+//! - `reloads`: what reloads cost the requests of others.
 //! - `process`, `server`: our server and its peers, started and watched.
 
 pub mod connections;
@@ -19,6 +20,7 @@ pub mod hpack;
 pub mod http2;
 pub mod outbox;
 pub mod process;
+pub mod reloads;
 pub mod report;
 pub mod resp;
 pub mod script;

@@ -33,6 +33,7 @@ use super::{
     foresight::Foresight,
     frame,
     headers::{self, Encoding, Refusal},
+    meter::Meter,
     method::Method,
     outbound,
     serve::{self, Call as LongCall},
@@ -40,8 +41,10 @@ use super::{
 };
 use crate::{
     core::Core,
+    counters::End,
     failure::Failure,
     payload::{Charge, Flight, Payload},
+    recent::RequestLine,
     router::{Call, Destination, Mailbox, contained, execute::Outcome, operation::Reply},
     rpc::{
         answer::{ErrorAnswer, QueryAnswer},
@@ -67,15 +70,21 @@ pub struct Calls {
 /// A query of one key that waits for the disk or for another reactor.
 struct Pending {
     /// None when it was answered already.
-    respond: Option<SendResponse<Payload>>,
+    asker: Option<Asker>,
     request_id: Option<Bytes>,
-    begun: Instant,
+    arrived: Instant,
     timeout: Option<Duration>,
     write: bool,
     /// What the answer of a read is taken to have.
     _awaited: Option<Charge>,
     /// The request's bytes are in flight as long as this lives.
     _charge: Charge,
+}
+
+/// Who waits for an answer.
+struct Asker {
+    respond: SendResponse<Payload>,
+    meter: Meter,
 }
 
 impl Calls {
@@ -105,26 +114,28 @@ impl Calls {
         self.foresight.awaited()
     }
 
-    /// Takes a request as far as it goes without waiting.
+    /// Takes a request as far as it goes without waiting. Its bytes came at `arrived`.
     pub fn begin(
         &mut self,
         request: Request<RecvStream>,
         mut respond: SendResponse<Payload>,
+        arrived: Instant,
         cx: &mut Context<'_>,
     ) {
-        self.core.counters().requests.add(1);
+        let method = Method::of(request.uri().path());
+        self.core.counters().method(method).begun.add(1);
         if let Err(refusal) = headers::check(&request) {
-            return outbound::refuse(&self.core, &mut respond, &refusal);
+            return self.refuse(method, arrived, &mut respond, &refusal);
         }
-        let Some(method) = Method::of(request.uri().path()) else {
+        let Some(method) = method else {
             let text = format!("{} is not a method of this server", request.uri().path());
             let refusal = Refusal::Status(Status::new(Code::Unimplemented, text));
-            return outbound::refuse(&self.core, &mut respond, &refusal);
+            return self.refuse(None, arrived, &mut respond, &refusal);
         };
         let (parts, mut body) = request.into_parts();
         let mut first = None;
         if method == Method::ExecuteQuery {
-            first = arrived(&mut body, cx);
+            first = first_piece(&mut body, cx);
             let bytes_max = self.core.settings.limits.message_bytes_max;
             if let Some(message) = first.as_ref().filter(|_| body.is_end_stream())
                 && let Some(message) = frame::single(message, bytes_max)
@@ -134,16 +145,17 @@ impl Calls {
                     Ok(timeout) => earliest(timeout, query.timeout_ms),
                     Err(status) => {
                         let refusal = Refusal::Status(status);
-                        return outbound::refuse(&self.core, &mut respond, &refusal);
+                        return self.refuse(Some(method), arrived, &mut respond, &refusal);
                     }
                 };
-                return self.short_way(&query, &message, respond, timeout);
+                return self.short_way(&query, &message, respond, (arrived, timeout));
             }
         }
         let call = LongCall {
             core: Rc::clone(&self.core),
             flight: Rc::clone(&self.flight),
             method,
+            meter: Meter::new(&self.core, method, RequestLine::of_method(Some(method)), arrived),
             headers: parts.headers,
             body,
             first,
@@ -152,12 +164,23 @@ impl Calls {
         self.long.push(Box::pin(serve::serve(call)));
     }
 
+    fn refuse(
+        &self,
+        method: Option<Method>,
+        arrived: Instant,
+        respond: &mut SendResponse<Payload>,
+        refusal: &Refusal,
+    ) {
+        outbound::refuse(&self.core, respond, refusal);
+        self.core.ended(method, RequestLine::of_method(method), arrived, End::Failed);
+    }
+
     fn short_way(
         &mut self,
         query: &Simple<'_>,
         message: &Bytes,
         mut respond: SendResponse<Payload>,
-        timeout: Option<Duration>,
+        (arrived, timeout): (Instant, Option<Duration>),
     ) {
         let token = self.pending.vacant_key() as u32;
         let mailbox = &self.mailbox;
@@ -170,25 +193,24 @@ impl Calls {
         match begun {
             Err(failure) | Ok(Call::Here(Err(failure))) => {
                 fail(&self.core, &self.flight, &mut respond, query.request_id, 0, &failure);
+                self.core.ended(Some(Method::ExecuteQuery), query.line(), arrived, End::Failed);
             }
             Ok(Call::Here(Ok(Outcome::Ready(reply)))) => {
                 let request_id = query.request_id;
                 let answer = QueryAnswer { reply: &reply, request_id, millis: 0 };
                 let (core, flight) = (&self.core, &self.flight);
                 outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                core.ended(Some(Method::ExecuteQuery), query.line(), arrived, End::Answered);
             }
             Ok(Call::Here(Ok(Outcome::Durable(reply, ticket)))) => {
-                self.suspend(query, message, respond, timeout);
+                self.suspend(query, message, respond, (arrived, timeout));
                 self.tickets.push_back((token, ticket, reply));
             }
             Ok(Call::Here(Ok(Outcome::Later(later)))) => {
-                self.suspend(query, message, respond, timeout);
+                self.suspend(query, message, respond, (arrived, timeout));
                 self.reads.push(Box::pin(later.map(move |result| (token, result))));
             }
-            Ok(Call::Remote) => {
-                self.core.counters().remote_requests.add(1);
-                self.suspend(query, message, respond, timeout);
-            }
+            Ok(Call::Remote) => self.suspend(query, message, respond, (arrived, timeout)),
         }
     }
 
@@ -204,13 +226,14 @@ impl Calls {
         query: &Simple<'_>,
         message: &Bytes,
         respond: SendResponse<Payload>,
-        timeout: Option<Duration>,
+        (arrived, timeout): (Instant, Option<Duration>),
     ) {
         let write = query.is_write();
+        let meter = Meter::new(&self.core, Method::ExecuteQuery, query.line(), arrived);
         self.pending.insert(Pending {
-            respond: Some(respond),
+            asker: Some(Asker { respond, meter }),
             request_id: query.request_id.map(Bytes::copy_from_slice),
-            begun: Instant::now(),
+            arrived,
             timeout,
             write,
             _awaited: (!write).then(|| self.foresight.begin()),
@@ -250,17 +273,19 @@ impl Calls {
             };
             self.foresight.learn(bytes);
         }
-        let Some(mut respond) = pending.respond else { return };
+        let Some(Asker { mut respond, meter }) = pending.asker else { return };
         let request_id = pending.request_id.as_deref();
-        let millis = pending.begun.elapsed().as_millis() as u64;
+        let millis = pending.arrived.elapsed().as_millis() as u64;
         match result {
             Ok(reply) => {
                 let answer = QueryAnswer { reply: &reply, request_id, millis };
                 let (core, flight) = (&self.core, &self.flight);
                 outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                meter.end(End::Answered);
             }
             Err(failure) => {
                 fail(&self.core, &self.flight, &mut respond, request_id, millis, &failure);
+                meter.end(End::Failed);
             }
         }
     }
@@ -270,14 +295,15 @@ impl Calls {
         let mut expired = false;
         for (_, pending) in &mut self.pending {
             let Some(timeout) = pending.timeout else { continue };
-            if now.saturating_duration_since(pending.begun) < timeout {
+            if now.saturating_duration_since(pending.arrived) < timeout {
                 continue;
             }
-            let Some(mut respond) = pending.respond.take() else { continue };
+            let Some(Asker { mut respond, meter }) = pending.asker.take() else { continue };
             let millis = timeout.as_millis() as u64;
             let failure = Failure::Timeout { millis, write: pending.write };
             let request_id = pending.request_id.as_deref();
             fail(&self.core, &self.flight, &mut respond, request_id, millis, &failure);
+            meter.end(End::Failed);
             expired = true;
         }
         expired
@@ -286,10 +312,11 @@ impl Calls {
     /// Tells all who wait that the server goes away now.
     pub fn abandon(&mut self) {
         for (_, pending) in &mut self.pending {
-            if let Some(mut respond) = pending.respond.take() {
+            if let Some(Asker { mut respond, meter }) = pending.asker.take() {
                 let request_id = pending.request_id.as_deref();
                 let failure = Failure::ShuttingDown;
                 fail(&self.core, &self.flight, &mut respond, request_id, 0, &failure);
+                meter.end(End::Failed);
             }
         }
     }
@@ -304,7 +331,6 @@ pub fn fail(
     millis: u64,
     failure: &Failure,
 ) {
-    core.counters().failed();
     let error = error_response(failure);
     let answer = ErrorAnswer { error: &error, request_id, millis };
     outbound::answer(core, flight, respond, Encoding::Identity, &answer);
@@ -318,7 +344,7 @@ pub fn earliest(header: Option<Duration>, timeout_ms: Option<u32>) -> Option<Dur
 }
 
 /// The first piece of a body, if it is here already; also sees the end that comes right behind.
-fn arrived(body: &mut RecvStream, cx: &mut Context<'_>) -> Option<Bytes> {
+fn first_piece(body: &mut RecvStream, cx: &mut Context<'_>) -> Option<Bytes> {
     let Poll::Ready(Some(Ok(first))) = body.poll_data(cx) else { return None };
     // An error means that the stream is gone, which sending will say.
     let _ = body.flow_control().release_capacity(first.len());

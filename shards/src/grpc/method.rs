@@ -3,21 +3,47 @@
 /// A method of one of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// One query, one answer.
     ExecuteQuery,
+    /// Many queries, all or nothing.
     ExecuteBatch,
+    /// One query, its rows in chunks.
     ExecuteStream,
+    /// Queries one after the other.
     ExecuteInteractive,
+    /// Health in the words of AmateRS.
     HealthCheck,
+    /// Version and capabilities.
     GetServerInfo,
+    /// Health in the words of gRPC.
     GrpcHealthCheck,
+    /// The same whenever it changes.
     GrpcHealthWatch,
+    /// What services there are, in either version.
     Reflection,
 }
 
+const AQL: &str = "/amaters.aql.AqlService/";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+
 impl Method {
+    /// All of them, each at the place that is its number.
+    pub const ALL: [Self; 9] = [
+        Self::ExecuteQuery,
+        Self::ExecuteBatch,
+        Self::ExecuteStream,
+        Self::ExecuteInteractive,
+        Self::HealthCheck,
+        Self::GetServerInfo,
+        Self::GrpcHealthCheck,
+        Self::GrpcHealthWatch,
+        Self::Reflection,
+    ];
+
     /// The method at a path.
     pub fn of(path: &str) -> Option<Self> {
-        if let Some(name) = path.strip_prefix("/amaters.aql.AqlService/") {
+        if let Some(name) = path.strip_prefix(AQL) {
             return match name {
                 "ExecuteQuery" => Some(Self::ExecuteQuery),
                 "ExecuteBatch" => Some(Self::ExecuteBatch),
@@ -31,11 +57,55 @@ impl Method {
         match path {
             "/grpc.health.v1.Health/Check" => Some(Self::GrpcHealthCheck),
             "/grpc.health.v1.Health/Watch" => Some(Self::GrpcHealthWatch),
-            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-            | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
-                Some(Self::Reflection)
-            }
+            REFLECTION | REFLECTION_ALPHA => Some(Self::Reflection),
             _ => None,
         }
+    }
+
+    /// Its path; of two, the newer one.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ExecuteQuery => "/amaters.aql.AqlService/ExecuteQuery",
+            Self::ExecuteBatch => "/amaters.aql.AqlService/ExecuteBatch",
+            Self::ExecuteStream => "/amaters.aql.AqlService/ExecuteStream",
+            Self::ExecuteInteractive => "/amaters.aql.AqlService/ExecuteInteractive",
+            Self::HealthCheck => "/amaters.aql.AqlService/HealthCheck",
+            Self::GetServerInfo => "/amaters.aql.AqlService/GetServerInfo",
+            Self::GrpcHealthCheck => "/grpc.health.v1.Health/Check",
+            Self::GrpcHealthWatch => "/grpc.health.v1.Health/Watch",
+            Self::Reflection => REFLECTION,
+        }
+    }
+
+    /// Whether a call is one request and one answer, so that its time is a round trip.
+    #[must_use]
+    pub fn is_unary(self) -> bool {
+        match self {
+            Self::ExecuteQuery
+            | Self::ExecuteBatch
+            | Self::HealthCheck
+            | Self::GetServerInfo
+            | Self::GrpcHealthCheck => true,
+            Self::ExecuteStream
+            | Self::ExecuteInteractive
+            | Self::GrpcHealthWatch
+            | Self::Reflection => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_found_at_its_path_and_stands_at_its_number() {
+        for (number, method) in Method::ALL.into_iter().enumerate() {
+            assert_eq!(method as usize, number);
+            assert_eq!(Method::of(method.path()), Some(method));
+        }
+        assert_eq!(Method::of(REFLECTION_ALPHA), Some(Method::Reflection));
+        assert_eq!(Method::of("/amaters.aql.AqlService/executequery"), None);
     }
 }

@@ -31,7 +31,6 @@ pub fn answer(
     encoding: Encoding,
     message: &impl Answer,
 ) {
-    core.counters().answered();
     let Ok(mut stream) = respond.send_response(core.headers.response(encoding), false) else {
         return;
     };
@@ -43,7 +42,6 @@ pub fn answer(
 
 /// Sends a status instead of an answer.
 pub fn refuse(core: &Core, respond: &mut SendResponse<Payload>, refusal: &Refusal) {
-    core.counters().failed();
     let response = match refusal {
         Refusal::Status(status) => core.headers.status_only(status),
         Refusal::Http(code) => {
@@ -119,12 +117,8 @@ impl Outbound {
     /// Ends the call.
     pub fn finish(mut self, result: Result<(), Status>) {
         let trailers = match result {
-            Ok(()) => {
-                self.core.counters().answered();
-                self.core.headers.trailers()
-            }
+            Ok(()) => self.core.headers.trailers(),
             Err(status) => {
-                self.core.counters().failed();
                 let mut trailers = HeaderMap::new();
                 status.write(&mut trailers);
                 trailers

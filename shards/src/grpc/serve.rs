@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     future::Future,
     panic::AssertUnwindSafe,
     pin::pin,
@@ -22,13 +23,16 @@ use super::{
     calls::earliest,
     headers::{self, Encoding, Refusal},
     inbound::{Inbound, Trouble},
+    meter::Meter,
     method::Method,
     outbound, streaming, unary,
 };
 use crate::{
     core::Core,
+    counters::End,
     failure::Failure,
     payload::{Flight, Payload},
+    recent::RequestLine,
     router::{coordinator::Deadline, panic_text},
 };
 
@@ -40,6 +44,8 @@ pub struct Call {
     pub flight: Rc<Flight>,
     /// What is called.
     pub method: Method,
+    /// Counts how it ends.
+    pub meter: Meter,
     /// The request's headers.
     pub headers: HeaderMap,
     /// The rest of the request's body.
@@ -64,6 +70,8 @@ pub struct Session {
     pub encoding: Encoding,
     /// The messages of the request.
     pub inbound: Inbound,
+    /// What is asked for, once that is known.
+    pub line: Cell<RequestLine>,
 }
 
 /// When a call began, and what its header gives it.
@@ -82,24 +90,26 @@ pub async fn serve(mut call: Call) {
     let (requests, timeout) = match opened {
         Ok(opened) => opened,
         Err(status) => {
-            return outbound::refuse(&call.core, &mut call.respond, &Refusal::Status(status));
+            outbound::refuse(&call.core, &mut call.respond, &Refusal::Status(status));
+            return call.meter.end(End::Failed);
         }
     };
-    let Call { core, flight, method, headers, body, first, respond } = call;
+    let Call { core, flight, method, mut meter, headers, body, first, respond } = call;
     let encoding = headers::answers_encoding(&headers, requests);
     let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, first);
-    let limit = Limit { begun: Instant::now(), header: timeout };
-    let session = Session { core, flight, method, limit, encoding, inbound };
-    match method {
-        Method::ExecuteStream
-        | Method::ExecuteInteractive
-        | Method::GrpcHealthWatch
-        | Method::Reflection => streaming::serve(session, respond).await,
-        Method::ExecuteQuery
-        | Method::ExecuteBatch
-        | Method::HealthCheck
-        | Method::GetServerInfo
-        | Method::GrpcHealthCheck => unary::serve(session, respond).await,
+    let limit = Limit { begun: meter.arrived(), header: timeout };
+    let line = Cell::new(RequestLine::of_method(Some(method)));
+    let mut session = Session { core, flight, method, limit, encoding, inbound, line };
+    let end = if method.is_unary() {
+        let end = unary::serve(&mut session, respond).await;
+        meter.name(session.line.get());
+        end
+    } else {
+        streaming::serve(session, respond).await
+    };
+    // Whoever has gone is counted when the meter is dropped.
+    if let Some(end) = end {
+        meter.end(end);
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     core::Core,
+    counters::End,
     failure::Failure,
     limits::SCAN_STEP_BYTES_MAX,
     payload::Payload,
@@ -48,12 +49,10 @@ impl From<Gone> for Trouble {
     }
 }
 
-/// Serves a call to its end.
-pub async fn serve(session: Session, respond: SendResponse<Payload>) {
-    let Session { core, flight, method, limit, encoding, mut inbound } = session;
-    let Ok(mut outbound) = Outbound::open(Rc::clone(&core), flight, respond, encoding) else {
-        return;
-    };
+/// Serves a call to its end, and says how that was; none if nobody is there any more.
+pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<End> {
+    let Session { core, flight, method, limit, encoding, mut inbound, .. } = session;
+    let mut outbound = Outbound::open(Rc::clone(&core), flight, respond, encoding).ok()?;
     let result = {
         let (inbound, outbound) = (&mut inbound, &mut outbound);
         let work = contained(async {
@@ -66,12 +65,17 @@ pub async fn serve(session: Session, respond: SendResponse<Payload>) {
         });
         limit.hold(None, method == Method::ExecuteInteractive, work).await
     };
-    match result {
-        Ok(()) => outbound.finish(Ok(())),
-        Err(Trouble::Status(status)) => outbound.finish(Err(status)),
-        Err(Trouble::Failure(failure)) => outbound.finish(Err(Status::from(&failure))),
-        Err(Trouble::Gone) => {}
-    }
+    let status = match result {
+        Ok(()) => {
+            outbound.finish(Ok(()));
+            return Some(End::Answered);
+        }
+        Err(Trouble::Status(status)) => status,
+        Err(Trouble::Failure(failure)) => Status::from(&failure),
+        Err(Trouble::Gone) => return None,
+    };
+    outbound.finish(Err(status));
+    Some(End::Failed)
 }
 
 /// `ExecuteStream`: the rows of a range, a filter or a get, in chunks, and how many there were.

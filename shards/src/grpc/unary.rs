@@ -24,11 +24,13 @@ use super::{
 };
 use crate::{
     core::Core,
+    counters::End,
     failure::Failure,
     payload::Payload,
+    recent::RequestLine,
     router::operation::Reply,
     rpc::{
-        amount,
+        admin, amount,
         answer::{Answer, BatchAnswer, ErrorAnswer, Plain, QueryAnswer},
         batch, check,
         plan::Plan,
@@ -46,12 +48,13 @@ enum Outcome {
     GrpcHealth(ServingStatus),
 }
 
-/// Reads the message, does what it asks and answers. The peer's reset ends the work.
-pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) {
+/// Reads the message, does what it asks and answers; says how that was, and nothing if nobody is there any more. The peer's
+/// reset ends the work.
+pub async fn serve(session: &mut Session, mut respond: SendResponse<Payload>) -> Option<End> {
     let work = contained(async {
         // The header's time runs from the head of the request on; `timeout_ms` is not known yet.
         let message = session.limit.hold(None, false, session.inbound.only()).await?;
-        handle(&session.core, session.method, message, session.limit).await
+        handle(session, message).await
     });
     let reset = poll_fn(|cx| respond.poll_reset(cx));
     let outcome = match select(pin!(work), pin!(reset)).await {
@@ -59,21 +62,19 @@ pub async fn serve(mut session: Session, mut respond: SendResponse<Payload>) {
         Either::Right(_) => Err(Trouble::Gone),
     };
     match outcome {
-        Ok(outcome) => session.answer(&mut respond, &outcome),
+        Ok(outcome) => return Some(session.answer(&mut respond, &outcome)),
         Err(Trouble::Failure(failure)) => session.fail(&mut respond, &failure),
         Err(Trouble::Status(status)) => {
             outbound::refuse(&session.core, &mut respond, &Refusal::Status(status));
         }
-        Err(Trouble::Gone) => {}
+        Err(Trouble::Gone) => return None,
     }
+    Some(End::Failed)
 }
 
-async fn handle(
-    core: &Rc<Core>,
-    method: Method,
-    message: Bytes,
-    limit: Limit,
-) -> Result<Outcome, Trouble> {
+async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
+    let Session { core, method, limit, line, .. } = session;
+    let limit = *limit;
     Ok(match method {
         Method::ExecuteBatch => {
             if let Err(failure) = amount::check(&message) {
@@ -104,6 +105,7 @@ async fn handle(
             }
             let mut request = decode::<QueryRequest>(message)?;
             let request_id = request.request_id.take();
+            line.set(RequestLine::of_query(request.query.as_ref()));
             Outcome::Query(query(core, request, limit).await, request_id)
         }
     })
@@ -118,6 +120,9 @@ pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Resu
     check_transaction(request.transaction_id.as_deref())?;
     let write = request.query.as_ref().is_some_and(is_write);
     let plan = Plan::of(request.query)?;
+    if let Plan::Command(command) = plan {
+        return admin::run(core, command).await;
+    }
     let deadline = limit.deadline(request.timeout_ms);
     if let Plan::Update { .. } = plan {
         return run(&core.router, plan, deadline).await;
@@ -175,7 +180,7 @@ pub fn decode<M: Message + Default>(message: Bytes) -> Result<M, Trouble> {
 }
 
 impl Session {
-    fn answer(&self, respond: &mut SendResponse<Payload>, outcome: &Outcome) {
+    fn answer(&self, respond: &mut SendResponse<Payload>, outcome: &Outcome) -> End {
         let millis = self.limit.millis();
         match outcome {
             Outcome::Query(Ok(reply), request_id) => {
@@ -187,22 +192,22 @@ impl Session {
                 self.put(respond, &BatchAnswer { replies, request_id, millis });
             }
             Outcome::Query(Err(failure), request_id) | Outcome::Batch(Err(failure), request_id) => {
-                self.core.counters().failed();
                 let error = error_response(failure);
                 let request_id = request_id.as_deref().map(str::as_bytes);
                 self.put(respond, &ErrorAnswer { error: &error, request_id, millis });
+                return End::Failed;
             }
             Outcome::HealthCheck(response) => self.put(respond, &Plain(response.clone())),
             Outcome::ServerInfo(response) => self.put(respond, &Plain(response.clone())),
             Outcome::GrpcHealth(status) => self.put(respond, &grpc_health(*status)),
         }
+        End::Answered
     }
 
     /// A failure before the request could be read: in-band where the answer has a band.
     fn fail(&self, respond: &mut SendResponse<Payload>, failure: &Failure) {
         match self.method {
             Method::ExecuteQuery | Method::ExecuteBatch => {
-                self.core.counters().failed();
                 let (error, millis) = (error_response(failure), self.limit.millis());
                 self.put(respond, &ErrorAnswer { error: &error, request_id: None, millis });
             }

@@ -40,7 +40,8 @@ use crate::{
     turn::give_way,
 };
 
-type Accepted = (Request<RecvStream>, server::SendResponse<Payload>);
+/// With the time when the last of its bytes came.
+type Accepted = (Request<RecvStream>, server::SendResponse<Payload>, Instant);
 
 struct Connection {
     core: Rc<Core>,
@@ -139,6 +140,12 @@ impl Connection {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         self.core.counters().turns.add(1);
+        let turn = self.steps(cx);
+        self.core.settle_ended();
+        turn
+    }
+
+    fn steps(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         self.gauge.budget.set(TURN_READ_BYTES_MAX);
         self.gauge.exhausted.set(false);
         self.leave_waker(cx);
@@ -179,9 +186,9 @@ impl Connection {
         let mut begun = false;
         while !self.closing
             && !self.is_full()
-            && let Some((request, respond)) = self.accepted.pop_front()
+            && let Some((request, respond, arrived)) = self.accepted.pop_front()
         {
-            self.calls.begin(request, respond, cx);
+            self.calls.begin(request, respond, arrived, cx);
             begun = true;
         }
         begun
@@ -194,7 +201,10 @@ impl Connection {
         }
         loop {
             match self.http.poll_accept(cx) {
-                Poll::Ready(Some(Ok(accepted))) => self.accepted.push_back(accepted),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    // The transport has looked at the clock when it read.
+                    self.accepted.push_back((request, respond, self.gauge.vitals.heard.get()));
+                }
                 Poll::Ready(Some(Err(error))) => {
                     debug!("connection ended: {error}");
                     return Poll::Ready(());

@@ -295,7 +295,7 @@ impl Reply {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Value(value) => value.as_ref().map_or(0, |value| value.data.len()),
-            Self::Affected(_) | Self::Done | Self::Prepared(None) => 0,
+            Self::Affected(_) | Self::Done | Self::Recent(_) | Self::Prepared(None) => 0,
             Self::Page(page) => page.rows.iter().map(row_bytes).sum(),
             Self::Batch(replies) => replies.iter().map(Self::bytes).sum(),
             Self::Prepared(Some(answers)) => answers.iter().map(|(_, reply)| reply.bytes()).sum(),

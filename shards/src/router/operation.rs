@@ -9,7 +9,10 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{coordinator::Answers, predicate::Predicate, update::Change};
-use crate::storage::{Batch, BatchId, Epoch, LockSet, Page, Value, Writers};
+use crate::{
+    recent::Share,
+    storage::{Batch, BatchId, Epoch, LockSet, Page, Value, Writers},
+};
 
 /// One step of work for one shard. A step is short: scans are cut into pages.
 #[derive(Clone, Debug)]
@@ -83,6 +86,8 @@ pub enum Reply {
     Batch(Vec<Reply>),
     /// Of a share of a batch across shards; none if a lock was in the way.
     Prepared(Option<Answers>),
+    /// Of what happened lately on a reactor.
+    Recent(Share),
     /// Of what says nothing but that it is done.
     Done,
 }

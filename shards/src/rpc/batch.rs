@@ -29,7 +29,7 @@ pub async fn run(
     plans: Vec<Plan>,
     deadline: Option<Deadline>,
 ) -> Result<Vec<Reply>, Failure> {
-    if let Some(index) = plans.iter().position(|plan| matches!(plan, Plan::UnknownCommand)) {
+    if let Some(index) = plans.iter().position(|plan| matches!(plan, Plan::Command(_))) {
         let text = "admin commands do not belong in a batch".to_owned();
         return Err(Failure::Batch { index, cause: Box::new(Failure::InvalidRequest(text)) });
     }
@@ -125,7 +125,7 @@ fn shares(router: &Router, plans: Vec<Plan>) -> Vec<Share> {
                 let check = Some(change);
                 Operation::Scan(Scan { check, rows_max: usize::MAX, ..whole(collection) })
             }
-            Plan::UnknownCommand => continue,
+            Plan::Command(_) => continue,
         };
         for shard in 0..router.shards() {
             add(shard, index, operation.clone());
@@ -138,7 +138,7 @@ fn only_reads(plan: &Plan) -> bool {
     match plan {
         Plan::Key { operation, .. } => !writes(operation),
         Plan::Rows(_) => true,
-        Plan::Update { .. } | Plan::UnknownCommand => false,
+        Plan::Update { .. } | Plan::Command(_) => false,
     }
 }
 

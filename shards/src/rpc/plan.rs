@@ -9,7 +9,7 @@ use amaters_proto::{
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::check;
+use super::{admin::Command, check};
 use crate::{
     failure::Failure,
     limits::{KEY_BYTES_MAX, SCAN_STEP_ROWS_MAX},
@@ -29,8 +29,8 @@ pub enum Plan {
     Rows(Rows),
     /// A change of all rows that match.
     Update { collection: ByteString, change: Arc<Change> },
-    /// A command of the admin protocol that is not known.
-    UnknownCommand,
+    /// A command of the admin protocol.
+    Command(Command),
 }
 
 /// Rows of all shards, in key order.
@@ -58,7 +58,7 @@ impl Plan {
                 let (collection, key) = place(get.collection, get.key)?;
                 check::key(&key)?;
                 if key.starts_with(check::ADMIN_PREFIX) {
-                    return Ok(Self::UnknownCommand);
+                    return Command::parse(&key[check::ADMIN_PREFIX.len()..]).map(Self::Command);
                 }
                 let operation = Operation::Get { collection: collection.clone(), key: key.clone() };
                 Ok(Self::Key { collection, key, operation })
@@ -247,7 +247,7 @@ mod tests {
                         matches += usize::from(changed.is_ok_and(|changed| changed.is_some()));
                     }
                 }
-                Plan::Key { .. } | Plan::UnknownCommand => {}
+                Plan::Key { .. } | Plan::Command(_) => {}
             }
             Ok(matches as u64)
         });

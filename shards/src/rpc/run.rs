@@ -36,7 +36,7 @@ pub async fn run(
         }
         Plan::Rows(rows) => gather(Cursor::new(router, rows)).await,
         Plan::Update { collection, change } => update(router, collection, change, deadline).await,
-        Plan::UnknownCommand => Ok(Reply::Value(None)),
+        Plan::Command(_) => Ok(Reply::Value(None)),
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
+    recent::{self, RequestLine},
     router::{
         Call, Destination, Router,
         execute::Outcome,
@@ -74,6 +75,10 @@ impl<'a> Simple<'a> {
         let (collection, key, verb) = match kind {
             1 => {
                 let (collection, key, _) = entry(body, false)?;
+                // A command is no ordinary query.
+                if key.starts_with(check::ADMIN_PREFIX) {
+                    return None;
+                }
                 (collection, key, Verb::Get)
             }
             2 => {
@@ -89,6 +94,16 @@ impl<'a> Simple<'a> {
         };
         let request_id = request_id.map(str::as_bytes);
         Some(Self { request_id, timeout_ms, version_major, collection, key, verb })
+    }
+
+    /// What is asked for, in few bytes.
+    pub fn line(&self) -> RequestLine {
+        let verb = match self.verb {
+            Verb::Get => recent::Verb::Get,
+            Verb::Set { .. } => recent::Verb::Set,
+            Verb::Delete => recent::Verb::Delete,
+        };
+        RequestLine::new(verb, self.key)
     }
 
     /// Whether the query changes anything.
@@ -126,17 +141,13 @@ impl<'a> Simple<'a> {
     ) -> Call {
         let shard = router.shard_of(self.collection, self.key);
         let (collection, key) = (self.collection, self.key);
-        if matches!(self.verb, Verb::Get) {
-            if key.starts_with(check::ADMIN_PREFIX) {
-                // No command is known yet; an unknown command has no value.
-                return Call::Here(Ok(Outcome::Ready(Reply::Value(None))));
-            }
-            if let Some(local) = router.local(shard) {
-                #[cfg(test)]
-                crate::containment::strike(collection);
-                let found = local.get(collection, key);
-                return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
-            }
+        if matches!(self.verb, Verb::Get)
+            && let Some(local) = router.local(shard)
+        {
+            #[cfg(test)]
+            crate::containment::strike(collection);
+            let found = local.get(collection, key);
+            return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
         }
         let operation = |message: &Bytes| {
             // The name was checked to be UTF-8 when it was read.

@@ -64,6 +64,7 @@ pub(super) async fn run(inner: &Inner) {
         blobs: None,
         dirty_since: None,
         beside: None,
+        stalled_since: None,
         record_bytes,
         blob_bytes: 0,
     };
@@ -79,6 +80,8 @@ struct Loop<'a> {
     dirty_since: Option<Duration>,
     /// The sync of the interval.
     beside: Option<Beside>,
+    /// Since when a queued group waits for flushes or merges.
+    stalled_since: Option<Duration>,
     /// Bytes behind the active memtable, in the log and in blob files.
     record_bytes: u64,
     blob_bytes: u64,
@@ -88,6 +91,8 @@ struct Loop<'a> {
 struct Beside {
     /// When the oldest group was logged that it covers.
     since: Duration,
+    /// When it was begun itself.
+    begun: Duration,
     /// How far it reaches in the log and in the blob file.
     records_to: u64,
     values_to: Option<u64>,
@@ -137,8 +142,17 @@ impl Loop<'_> {
     }
 
     /// Marks wait for no room: the flush of another shard may wait for them, and this one's flush for that.
-    fn next_group(&self) -> Option<Group> {
+    fn next_group(&mut self) -> Option<Group> {
         let has_room = self.has_room();
+        let stalls = !has_room && self.inner.state.borrow().has_queued();
+        match self.stalled_since {
+            None if stalls => self.stalled_since = Some(self.inner.clock.now()),
+            Some(since) if !stalls => {
+                self.stalled_since = None;
+                self.note_stall(since);
+            }
+            _ => {}
+        }
         self.inner.state.borrow_mut().take(has_room)
     }
 
@@ -168,8 +182,16 @@ impl Loop<'_> {
     /// Lets merging catch up a little.
     async fn slow_down(&self) {
         if let Grade::After(delay) = self.grade() {
+            let begun = self.inner.clock.now();
             select(self.inner.clock.sleep(delay), Ticket::new(&self.inner.ending)).await;
+            self.note_stall(begun);
         }
+    }
+
+    /// Writers have waited since then for flushes or merges.
+    fn note_stall(&self, since: Duration) {
+        let stall = self.inner.clock.now() - since;
+        self.inner.state.borrow_mut().stats.stall_time += stall;
     }
 
     /// One group, from the queue to its tickets.
@@ -382,7 +404,8 @@ impl Loop<'_> {
 
     /// Begins the sync of the interval.
     fn begin_sync(&mut self) {
-        let since = self.dirty_since.take().unwrap_or_else(|| self.inner.clock.now());
+        let begun = self.inner.clock.now();
+        let since = self.dirty_since.take().unwrap_or(begun);
         let (records_to, records) = self.journal.sync_beside();
         let values = self.dirty_blobs().map(|blobs| blobs.sync_beside());
         let (values_to, values) = values.unzip();
@@ -391,7 +414,7 @@ impl Loop<'_> {
             let (values, records) = join(values, records).await;
             values.and(records)
         });
-        self.beside = Some(Beside { since, records_to, values_to, synced });
+        self.beside = Some(Beside { since, begun, records_to, values_to, synced });
     }
 
     /// Takes note of the sync of the interval if it has ended; waits for it if it takes so long that more than an interval
@@ -426,7 +449,9 @@ impl Loop<'_> {
         if let (Some(blobs), Some(position)) = (&mut self.blobs, beside.values_to) {
             blobs.note_synced(position);
         }
-        self.inner.state.borrow_mut().stats.syncs += 1;
+        let stats = &mut self.inner.state.borrow_mut().stats;
+        stats.syncs += 1;
+        stats.sync_times.record(self.inner.clock.now() - beside.begun);
         Ok(())
     }
 

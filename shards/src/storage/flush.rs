@@ -85,8 +85,13 @@ async fn flush_oldest(inner: &Inner, store: &Store) -> Result<bool, StorageError
     let _turn = store.flushing.lock().await;
     let frozen = inner.state.borrow().memtable.oldest_frozen().cloned();
     let Some(frozen) = frozen else { return Ok(false) };
+    let begun = inner.clock.now();
     let flushed = flush(inner, store, frozen).await;
-    inner.state.borrow_mut().flush_failed = flushed.as_ref().err().cloned();
+    {
+        let mut state = inner.state.borrow_mut();
+        state.flush_failed = flushed.as_ref().err().cloned();
+        state.stats.flush_time += inner.clock.now() - begun;
+    }
     merges::look(inner);
     flushed.map(|()| true)
 }

@@ -71,10 +71,11 @@ async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), Stor
     let version = inner.state.borrow().view.version.clone();
     let inputs = plan.input_metas(&version);
     let outputs =
-        if plan.is_move { inputs.concat() } else { merge(inner, store, plan, inputs).await? };
+        if plan.is_move { inputs.concat() } else { timed(inner, store, plan, inputs).await? };
+    let written = if plan.is_move { 0 } else { outputs.iter().map(|meta| meta.bytes).sum() };
     let numbers: Vec<u64> = outputs.iter().map(|meta| meta.number).collect();
     let edit = plan.edit(store.take_number(), outputs);
-    let committed = store.commit(inner, edit, |state, _| state.merged(plan.bytes)).await;
+    let committed = store.commit(inner, edit, |state, _| state.merged(plan.bytes, written)).await;
     if let Err(error) = &committed
         && !plan.is_move
     {
@@ -85,6 +86,19 @@ async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), Stor
     drop(version);
     store.sweep().await;
     committed
+}
+
+/// Writes the outputs of a plan, and counts the time that it takes, also in vain.
+async fn timed(
+    inner: &Inner,
+    store: &Store,
+    plan: &Plan,
+    inputs: Vec<Vec<TableMeta>>,
+) -> Result<Vec<TableMeta>, StorageError> {
+    let begun = inner.clock.now();
+    let outputs = merge(inner, store, plan, inputs).await;
+    inner.state.borrow_mut().stats.merge_time += inner.clock.now() - begun;
+    outputs
 }
 
 /// Writes the outputs of a plan.

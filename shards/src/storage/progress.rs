@@ -1,8 +1,9 @@
 //! How far a start has come: a line a second while it takes long, and none where it does not.
 
-use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+use std::{cell::Cell, fmt, rc::Rc, sync::Arc, time::Duration};
 
 use super::clock::Clock;
+use crate::counters::Counter;
 
 /// An operator does not wonder for so long.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -14,6 +15,7 @@ pub(super) struct Progress {
     begun: Duration,
     /// When the last line was told.
     told: Cell<Duration>,
+    steps: Arc<Counter>,
 }
 
 /// What is being done, and how much of it has been.
@@ -26,13 +28,14 @@ pub(super) enum Stage {
 }
 
 impl Progress {
-    pub(super) fn begin(clock: Rc<dyn Clock>, shard: u32) -> Self {
+    pub(super) fn begin(clock: Rc<dyn Clock>, shard: u32, steps: Arc<Counter>) -> Self {
         let begun = clock.now();
-        Self { clock, shard, begun, told: Cell::new(begun) }
+        Self { clock, shard, begun, told: Cell::new(begun), steps }
     }
 
     /// To be called as often as something has been done.
     pub(super) fn note(&self, stage: Stage) {
+        self.steps.add(1);
         if let Some(line) = self.line(stage) {
             tracing::info!("{line}");
         }
@@ -116,7 +119,7 @@ mod tests {
     fn a_line_a_second_and_the_time_at_the_end() {
         let clock = SimClock::default();
         clock.advance(Duration::from_secs(70));
-        let progress = Progress::begin(Rc::new(clock.clone()), 3);
+        let progress = Progress::begin(Rc::new(clock.clone()), 3, Arc::default());
         let mut lines = Vec::new();
         for _ in 0..35 {
             lines.extend(progress.line(STAGE));
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn a_quick_start_says_nothing() {
         let clock = SimClock::default();
-        let progress = Progress::begin(Rc::new(clock.clone()), 3);
+        let progress = Progress::begin(Rc::new(clock.clone()), 3, Arc::default());
         assert_eq!(progress.line(STAGE), None);
         clock.advance(Duration::from_millis(999));
         assert_eq!((progress.line(STAGE), progress.last_line()), (None, None));

@@ -13,7 +13,7 @@ mod stash;
 
 pub(super) use stash::Stash;
 
-use std::{path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc, sync::Arc};
 
 use super::{
     StorageError,
@@ -36,13 +36,14 @@ use super::{
     view::View,
     wal::{self, Said},
 };
-use crate::settings::Durability;
+use crate::{counters::Counter, settings::Durability};
 
 /// Where the files of a shard are.
 pub(super) struct Places {
     pub(super) disk: Rc<dyn Disk>,
     pub(super) clock: Rc<dyn Clock>,
     pub(super) background: Rc<dyn Background>,
+    pub(super) steps: Arc<Counter>,
     pub(super) log_dir: PathBuf,
     pub(super) data_dir: PathBuf,
     pub(super) segment_bytes: u64,
@@ -64,9 +65,9 @@ pub(super) async fn recover(
     durability: Durability,
     state: &mut State,
 ) -> Result<Recovered, StorageError> {
-    let Places { disk, clock, background, log_dir, data_dir, segment_bytes, directory_id, shard } =
-        places;
-    let progress = Progress::begin(clock, shard);
+    let Places { disk, clock, background, log_dir, data_dir, segment_bytes, .. } = places;
+    let (directory_id, shard) = (places.directory_id, places.shard);
+    let progress = Progress::begin(clock, shard, places.steps);
     let of_manifest = manifest::options(Rc::clone(&disk), data_dir.clone(), directory_id, shard);
     let opened = manifest::open(of_manifest).await?;
     let (of_store, dir) = (Rc::clone(&disk), data_dir);

@@ -40,7 +40,7 @@ use super::{
     scan,
     signal::Signal,
     state::{State, check_names, check_record},
-    stats::{Recovery, Stats},
+    stats::{Operations, Recovery, Stats},
     store::Store,
     ticket::{Outcome, Ticket},
     transaction::{self, CollectionWrites, Transaction},
@@ -103,6 +103,7 @@ enum Attempt<T, E> {
 
 pub(super) struct Inner {
     pub(super) state: RefCell<State>,
+    pub(super) operations: Cell<Operations>,
     /// Blocks of tables and large values.
     pub(super) cache: Rc<Cache>,
     pub(super) clock: Rc<dyn Clock>,
@@ -148,11 +149,12 @@ impl Shard {
         options: Options,
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
-        let Workshop { background, slots, epochs } = workshop;
+        let Workshop { background, slots, epochs, steps } = workshop;
         let state =
             State::new(shard, memtable_bytes_max, false, usize::MAX, Epochs::clone(&epochs));
         let mut inner = Inner {
             state: RefCell::new(state),
+            operations: Cell::default(),
             cache: Rc::new(Cache::new(0)),
             clock,
             durability: Durability::Flushed,
@@ -190,6 +192,7 @@ impl Shard {
                 disk,
                 clock,
                 background,
+                steps,
                 log_dir,
                 data_dir,
                 segment_bytes,
@@ -213,6 +216,7 @@ impl Shard {
 
     /// The visible value of a key. Told by memory, it costs one search and no allocation.
     pub fn get(&self, collection: &str, key: &[u8]) -> Answer<Option<Value>> {
+        self.count(|operations| &mut operations.gets);
         let state = self.0.state.borrow();
         let Some(id) = state.memtable.id(collection) else { return Answer::Now(Ok(None)) };
         if state.memtable.has_provisional()
@@ -275,6 +279,7 @@ impl Shard {
         limit: PageLimit,
         epoch: Option<Epoch>,
     ) -> Answer<Page> {
+        self.count(|operations| &mut operations.scans);
         let state = self.0.state.borrow();
         let (Some(id), Some(range)) = (state.memtable.id(collection), bounds(from, to)) else {
             return Answer::Now(Ok(Page::default()));
@@ -311,6 +316,16 @@ impl Shard {
     /// What `f` reads may lie on the disk: then it is told [`StorageError::OnDisk`], gives up, and is run again once that has
     /// been read. `f` must not write to this shard but through the transaction; that panics.
     pub fn transact<T: 'static, E: From<StorageError> + 'static>(
+        &self,
+        locks: LockSet,
+        f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+    ) -> Answer<(T, Ticket), E> {
+        self.count(|operations| &mut operations.transactions);
+        self.in_turn(locks, f)
+    }
+
+    /// The same, as a part of an operation that is counted already.
+    fn in_turn<T: 'static, E: From<StorageError> + 'static>(
         &self,
         locks: LockSet,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
@@ -394,6 +409,7 @@ impl Shard {
     /// # Errors
     /// What the shard refuses; [`StorageError::Locked`] if it has to be waited for, see [`Shard::set_in_turn`].
     pub fn set(&self, collection: &str, key: &[u8], value: Value) -> Result<Ticket, StorageError> {
+        self.count(|operations| &mut operations.sets);
         let mut state = self.0.state.borrow_mut();
         state.check_open()?;
         check_names(collection, key)?;
@@ -417,16 +433,17 @@ impl Shard {
         let set = move |transaction: &mut Transaction<'_>| {
             transaction.set(&collection, &key, value.clone())
         };
-        self.transact(locks, set)
+        self.in_turn(locks, set)
     }
 
     /// Deletes a key and says whether it had a value.
     pub fn delete(&self, collection: &str, key: &[u8]) -> Answer<(bool, Ticket)> {
+        self.count(|operations| &mut operations.deletes);
         match self.delete_now(collection, key) {
             Err(StorageError::OnDisk | StorageError::Locked) => {
                 let (collection, key) = (collection.to_owned(), key.to_vec());
                 let locks = LockSet::of_write(&collection, &key);
-                self.transact(locks, move |transaction| transaction.delete(&collection, &key))
+                self.in_turn(locks, move |transaction| transaction.delete(&collection, &key))
             }
             result => Answer::Now(result),
         }
@@ -501,11 +518,21 @@ impl Shard {
         self.0.state.borrow().memtable.names().cloned().collect()
     }
 
+    fn count(&self, operation: impl FnOnce(&mut Operations) -> &mut u64) {
+        let mut operations = self.0.operations.get();
+        *operation(&mut operations) += 1;
+        self.0.operations.set(operations);
+    }
+
     /// Figures at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let cache = self.0.cache.stats();
         Stats {
+            operations: self.0.operations.get(),
+            debt_bytes: self.0.pressure.get().debt_bytes,
+            cache_evictions: cache.evictions,
+            cache_capacity_bytes: cache.capacity_bytes,
             cache_hits: cache.hits,
             cache_misses: cache.misses,
             cache_bytes: cache.bytes,

@@ -30,10 +30,11 @@ use super::{
     memtable::{Frozen, Memtable, TableId, collection_bytes},
     part::Parts,
     past::Past,
-    stats::Stats,
+    stats::{Level, Stats},
     ticket::{Outcome, Ticket},
     totals::entry_bytes,
     value::Value,
+    version::SortedRun,
     view::View,
 };
 use crate::limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX};
@@ -251,11 +252,12 @@ impl State {
         }
     }
 
-    /// Tables of so many bytes have been merged, or moved.
-    pub(super) fn merged(&mut self, bytes: u64) {
+    /// Tables of so many bytes have been merged, or moved: then nothing was written.
+    pub(super) fn merged(&mut self, bytes: u64, written_bytes: u64) {
         self.memtable.set_has_tables(self.view.has_tables());
         self.stats.merges += 1;
         self.stats.merged_bytes += bytes;
+        self.stats.merge_written_bytes += written_bytes;
     }
 
     /// For a decision that may rest on anything staged so far.
@@ -305,6 +307,7 @@ impl State {
         });
         self.staged_bytes -= group.bytes + group.blob_bytes;
         self.stats.groups += 1;
+        self.stats.group_records.record(group.records());
         self.in_flight = None;
         let outcome = Rc::clone(&group.outcome);
         if group.capacity() <= SPARE_OPERATIONS_MAX {
@@ -404,7 +407,18 @@ impl State {
     pub(super) fn snapshot(&self) -> Stats {
         let flushed_sequence = self.view.version.flushed_sequence();
         let sequences = self.memtable.totals().map(|totals| totals.sequence);
+        let version = &self.view.version;
+        let level = |runs: &Vec<Rc<SortedRun>>| {
+            let tables = || runs.iter().flat_map(|run| &run.tables);
+            let bytes = tables().map(|table| table.meta.bytes).sum();
+            Level { tables: tables().count() as u64, bytes }
+        };
+        let blobs = || version.blobs().values();
         Stats {
+            levels: version.levels().iter().map(level).collect(),
+            frozen_memtables: self.memtable.frozen_count() as u64,
+            blob_bytes: blobs().map(|blob| blob.bytes).sum(),
+            blob_garbage_bytes: blobs().map(|blob| blob.garbage).sum(),
             entries: self.entries(),
             sequence: sequences.max().unwrap_or(0).max(flushed_sequence),
             flushed_sequence,

@@ -6,7 +6,7 @@ use amaters_load::{
     connections,
     drive::{Arrival, Load},
     endure::{Plan, endure},
-    process,
+    process, reloads,
     script::{KeySet, Mix},
     soak,
     target::{Target, Work},
@@ -59,6 +59,18 @@ enum Command {
         /// How long.
         #[arg(long, default_value_t = 30.0)]
         minutes: f64,
+    },
+    /// Starts a server, loads it with and without reloads, and says what they cost the requests. On
+    /// two CPUs: `--core 0 --server-core 1`.
+    Reloads {
+        /// The server.
+        program: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+        /// Core of the server.
+        #[arg(long)]
+        server_core: Option<usize>,
     },
     /// Starts a server with little memory, gives it far more data, kills it, and looks whether all
     /// is there. On two CPUs: `--core 0 --server-core 1`.
@@ -161,6 +173,9 @@ fn main() -> ExitCode {
                 println!("longest gap: {:?}", soaked.gap_max);
                 println!("resident bytes, early and late: {:?}", soaked.resident_bytes);
             })
+        }
+        Command::Reloads { program, count, server_core } => {
+            reloads::reloads(program, *server_core, *count).map(|measured| println!("{measured}"))
         }
         Command::Endure(given) => given.run(),
     });

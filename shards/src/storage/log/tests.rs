@@ -519,7 +519,7 @@ fn the_progress_of_reading_ascends_to_all_that_is_there() {
     for from in 1..=6 {
         let mut heard = Heard::default();
         read_from(&disk, from, &mut heard).unwrap();
-        let needed = sizes[(from as usize - 1).min(3)..].iter().sum();
+        let needed: u64 = sizes[(from as usize - 1).min(3)..].iter().sum();
         assert!(heard.progress.iter().all(|(bytes, of, _)| bytes <= of && *of == needed));
         assert!(
             heard.progress.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].2 <= pair[1].2)

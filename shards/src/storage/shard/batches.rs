@@ -89,6 +89,7 @@ impl Shard {
         f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
     ) -> Answer<(T, Ticket), E> {
         let batch = Arc::clone(batch);
+        self.count(|operations| &mut operations.transactions);
         self.run_step(f, move |shard, own| shard.stage_share(&batch, writers.as_ref(), own))
     }
 

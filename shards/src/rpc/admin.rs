@@ -1,0 +1,219 @@
+//! The admin protocol of existing clients: a get of `__admin__:COMMAND words`, answered by JSON in the value.
+//!
+//! A command that is not known has no value. What a known one refuses is an in-band error: a value would be taken for success.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::check;
+use crate::{
+    core::Core,
+    failure::Failure,
+    recent::{Entry, Event, LINES_MAX, merge},
+    router::operation::Reply,
+};
+
+/// A command.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `LOGS count follow since`: what happened lately.
+    Logs(Logs),
+    /// One that is not known.
+    Unknown,
+}
+
+/// Which lines are wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// So many, the newest.
+    count: usize,
+    /// None before this number.
+    since: u64,
+}
+
+/// Lines where nobody says how many.
+const COUNT: usize = 100;
+const LOGS_USAGE: &str = "LOGS takes a count, then true or false for follow, then with true the next_seq of the answer before";
+
+impl Command {
+    /// Reads what stands behind the prefix.
+    ///
+    /// # Errors
+    /// Words that the command does not take.
+    pub fn parse(text: &[u8]) -> Result<Self, Failure> {
+        let text = String::from_utf8_lossy(text);
+        let mut words = text.split_whitespace();
+        let command = words.next().unwrap_or_default().to_ascii_uppercase();
+        let words: Vec<_> = words.map(unquoted).collect();
+        match command.as_str() {
+            "LOGS" => Logs::parse(&words).map(Self::Logs),
+            _ => Ok(Self::Unknown),
+        }
+    }
+}
+
+/// Clients quote words that have spaces; those of ours have none.
+fn unquoted(word: &str) -> &str {
+    word.strip_prefix('"').and_then(|word| word.strip_suffix('"')).unwrap_or(word)
+}
+
+impl Logs {
+    fn parse(words: &[&str]) -> Result<Self, Failure> {
+        let refuse = |word: &str| Failure::InvalidRequest(format!("{LOGS_USAGE}; not {word:?}"));
+        let mut logs = Self { count: COUNT, since: 0 };
+        if let Some(word) = words.first() {
+            let count = word.parse::<u64>().map_err(|_| refuse(word))?;
+            logs.count = usize::try_from(count).unwrap_or(LINES_MAX).min(LINES_MAX);
+        }
+        let follows = match words.get(1).map(|word| word.to_ascii_lowercase()).as_deref() {
+            None | Some("false" | "0") => false,
+            Some("true" | "1" | "follow") => true,
+            Some(word) => return Err(refuse(word)),
+        };
+        match words.get(2) {
+            None => {}
+            Some(word) if follows => logs.since = word.parse().map_err(|_| refuse(word))?,
+            Some(word) => return Err(refuse(word)),
+        }
+        match words.get(3) {
+            None => Ok(logs),
+            Some(word) => Err(refuse(word)),
+        }
+    }
+}
+
+/// Does what a command says.
+///
+/// # Errors
+/// What it refuses.
+pub async fn run(core: &Rc<Core>, command: Command) -> Result<Reply, Failure> {
+    match command {
+        Command::Unknown => Ok(Reply::Value(None)),
+        Command::Logs(logs) => {
+            let (entries, next) = merge(core.router.all_recent(logs.since).await?, logs.count);
+            value(lines(&entries, next))
+        }
+    }
+}
+
+fn value(json: serde_json::Value) -> Result<Reply, Failure> {
+    Ok(Reply::Value(Some(check::value(Bytes::from(json.to_string()), None)?)))
+}
+
+/// The union of what existing clients read, and numbers to follow by.
+fn lines(entries: &[Entry], next: u64) -> serde_json::Value {
+    let line = |entry: &Entry| {
+        json!({
+            "message": message(&entry.event),
+            "timestamp": entry.unix_millis / 1000,
+            "timestamp_ms": entry.unix_millis,
+            "seq": entry.sequence,
+        })
+    };
+    let text = |entry: &Entry| format!("{} {}", utc(entry.unix_millis), message(&entry.event));
+    json!({
+        "lines": entries.iter().map(line).collect::<Vec<_>>(),
+        "logs": entries.iter().map(text).collect::<Vec<_>>(),
+        "follow_supported": true,
+        "next_seq": next,
+    })
+}
+
+fn message(event: &Event) -> String {
+    match event {
+        Event::Request { line, latency, failed } => {
+            let failed = if *failed { ", failed" } else { "" };
+            format!("{line} ({} ms{failed})", latency.as_millis())
+        }
+        Event::Note(text) => text.clone(),
+    }
+}
+
+/// A time as RFC 3339 writes it. Days become a date by counting years from March on, so that the day that some have more is
+/// their last.
+fn utc(unix_millis: u64) -> String {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    /// From the first of March of the year 0 to the first of January 1970.
+    const DAYS_BEFORE_1970: u64 = 719_468;
+
+    let (seconds, millis) = (unix_millis / 1000, unix_millis % 1000);
+    let (days, second) = (seconds / 86_400 + DAYS_BEFORE_1970, seconds % 86_400);
+    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    let year = (day - day / 1460 + day / 36_524 - day / (DAYS_OF_400_YEARS - 1)) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::recent::{RequestLine, Verb};
+
+    fn parsed(text: &str) -> Result<Command, String> {
+        Command::parse(text.as_bytes()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn logs_are_asked_for_in_any_case_with_words_that_may_be_left_out() {
+        let logs = |count, since| Ok(Command::Logs(Logs { count, since }));
+        assert_eq!(parsed("LOGS"), logs(100, 0));
+        assert_eq!(parsed("logs 5 FALSE"), logs(5, 0));
+        assert_eq!(parsed("Logs  7\ttrue 123"), logs(7, 123));
+        assert_eq!(parsed("LOGS 999999999999 true"), logs(LINES_MAX, 0));
+        assert_eq!(parsed("LOGS \"3\""), logs(3, 0));
+        for wrong in ["LOGS x", "LOGS -1", "LOGS 1 perhaps", "LOGS 1 false 5", "LOGS 1 true 5 6"] {
+            let text = parsed(wrong).unwrap_err();
+            assert!(text.starts_with("LOGS takes a count"), "{wrong}: {text}");
+        }
+        for unknown in ["", "LOG 1", "NOSUCHCOMMAND with words"] {
+            assert_eq!(parsed(unknown), Ok(Command::Unknown), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn lines_are_as_the_guide_shows_them() {
+        let request = Event::Request {
+            line: RequestLine::new(Verb::Get, b"users:42"),
+            latency: Duration::from_micros(3999),
+            failed: false,
+        };
+        let entries =
+            [Entry { sequence: 77, unix_millis: 1_746_690_000_123, event: request.clone() }];
+        let lines = lines(&entries, 78);
+        let expected = json!({
+            "lines": [{
+                "message": "GET users:42 (3 ms)",
+                "timestamp": 1_746_690_000u64,
+                "timestamp_ms": 1_746_690_000_123u64,
+                "seq": 77,
+            }],
+            "logs": ["2025-05-08T07:40:00.123Z GET users:42 (3 ms)"],
+            "follow_supported": true,
+            "next_seq": 78,
+        });
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn dates_are_right_where_years_are_odd() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (951_868_799, "2000-02-29T23:59:59.000Z"),
+            (1_709_164_800, "2024-02-29T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+            (1_735_689_599, "2024-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(utc(seconds * 1000), expected);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Files and addresses that the configuration names, and the server that may run already.
+
+use super::{Finding, Verdict};
+use crate::{
+    config::{Config, Problem},
+    instance::{self, Found},
+    validate,
+};
+
+/// Looks at the files, then at the ports.
+pub(super) fn check(config: &Config) -> Vec<Finding> {
+    let certificates = match config.written.is_on("network.tls_enabled") {
+        true => "files of network.tls_* and all others that are named can be read",
+        false => "TLS is off; the files that are named can be read",
+    };
+    let mut findings = vec![server(config)];
+    findings.extend(told("files", validate::check_files(&config.written), certificates));
+    findings.extend(told("ports", validate::check_addresses(config), "can be listened on"));
+    findings
+}
+
+fn server(config: &Config) -> Finding {
+    match instance::look(&config.place()) {
+        Found::Running(found) => {
+            Finding::new(Verdict::Ok, "server", format!("runs as process {}", found.pid))
+        }
+        Found::Nobody => Finding::new(Verdict::Ok, "server", "does not run"),
+        Found::Dead { pid_file, pid } => {
+            let file = pid_file.display();
+            let text = format!(
+                "process {pid} did not end well, and left {file}: look at its last log lines"
+            );
+            Finding::new(Verdict::Warn, "server", text)
+        }
+        Found::Hidden(why) => Finding::new(Verdict::Warn, "server", why),
+    }
+}
+
+fn told(subject: &'static str, problems: Vec<Problem>, right: &str) -> Vec<Finding> {
+    if problems.is_empty() {
+        return vec![Finding::new(Verdict::Ok, subject, right)];
+    }
+    let fail = |problem: &Problem| Finding::new(Verdict::Fail, subject, problem.told());
+    problems.iter().map(fail).collect()
+}

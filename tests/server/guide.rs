@@ -1,0 +1,9 @@
+//! Every command and sample of the operations guide, against the real program: a file for each of
+//! its sections.
+
+mod commands;
+mod http;
+mod logs;
+mod metrics;
+mod reload;
+mod signals;
