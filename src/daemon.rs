@@ -112,6 +112,6 @@ impl Herald {
 /// Whether a stream may stay: it is a file or the journal. A terminal would be written to by a
 /// stranger, and a reader of a pipe would wait for its end.
 fn is_kept(stream: &io::Stderr) -> bool {
-    let kind = || Ok::<_, io::Error>(File::from(fcntl_dupfd_cloexec(stream, 3)?).metadata()?);
+    let kind = || File::from(fcntl_dupfd_cloexec(stream, 3)?).metadata();
     kind().is_ok_and(|data| data.file_type().is_file() || data.file_type().is_socket())
 }

@@ -14,7 +14,13 @@
 mod client;
 mod server;
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read as _},
+    os::{fd::AsRawFd as _, unix::net::UnixStream},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +85,29 @@ impl Question {
 
 /// The socket's path through an open folder: a path of its own may be longer than the 107 bytes that
 /// the address of a socket has room for.
-fn through(folder: &std::fs::File) -> std::path::PathBuf {
-    use std::os::fd::AsRawFd as _;
+fn through(folder: &File) -> PathBuf {
     Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(NAME)
+}
+
+/// A line with its end, however slowly it comes, until `deadline`; without its end where the stream
+/// ends before, or `bytes_max` are full.
+fn read_line(stream: &UnixStream, bytes_max: usize, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut reader = BufReader::new(stream.take(bytes_max as u64));
+    while !line.ends_with(b"\n") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        let piece = reader.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        let count = end.map_or(piece.len(), |end| end + 1);
+        line.extend_from_slice(&piece[..count]);
+        reader.consume(count);
+    }
+    Ok(line)
 }

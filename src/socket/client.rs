@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::net::UnixStream,
     path::Path,
     time::{Duration, Instant},
@@ -10,7 +10,7 @@ use std::{
 
 use thiserror::Error;
 
-use super::{ANSWER_BYTES_MAX, Answer, Line, NAME, Question, through};
+use super::{ANSWER_BYTES_MAX, Answer, Line, NAME, Question, read_line, through};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -53,23 +53,7 @@ fn exchange(data_dir: &Path, question: Question, answer_max: Duration) -> io::Re
     let mut text = serde_json::to_vec(&Line { command: question })?;
     text.push(b'\n');
     stream.write_all(&text)?;
-    let mut line = Vec::new();
-    let mut bounded = BufReader::new((&stream).take(ANSWER_BYTES_MAX as u64));
-    while !line.ends_with(b"\n") {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let piece = bounded.fill_buf()?;
-        if piece.is_empty() {
-            break;
-        }
-        let count = piece.len();
-        line.extend_from_slice(piece);
-        bounded.consume(count);
-    }
-    Ok(line)
+    read_line(&stream, ANSWER_BYTES_MAX, deadline)
 }
 
 /// Connecting waits while the backlog of a server that stands still is full; its write timeout

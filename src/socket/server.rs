@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, Write as _},
     os::unix::{
         fs::FileTypeExt as _,
         net::{UnixListener, UnixStream},
@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
+    time::Instant,
 };
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -24,7 +25,7 @@ use rustix::{
 
 use super::{
     ANSWER_BYTES_MAX, Answer, CLIENT_MAX, CONNECTIONS_MAX, Line, NAME, QUESTION_BYTES_MAX,
-    Question, RELOAD_MAX, through,
+    Question, RELOAD_MAX, read_line, through,
 };
 use crate::{
     board::{Board, Phase},
@@ -126,7 +127,6 @@ impl Hall {
     }
 
     fn talk(&self, stream: &UnixStream) -> io::Result<()> {
-        stream.set_read_timeout(Some(CLIENT_MAX))?;
         stream.set_write_timeout(Some(CLIENT_MAX))?;
         let caller = unix::sockopt::socket_peercred(stream)?.uid;
         let answer = if caller == geteuid() || caller.is_root() {
@@ -172,13 +172,10 @@ impl Hall {
     }
 }
 
-/// The question of a client: one line, soon. (Many short pauses can draw it out, within
-/// QUESTION_BYTES_MAX of them, on one of a few connections, by a user who may stop the server.)
+/// The question of a client: one line, soon.
 fn question(stream: &UnixStream) -> Result<Question, String> {
-    let mut line = Vec::new();
-    let mut bounded = BufReader::new(stream.take(QUESTION_BYTES_MAX as u64));
-    bounded.read_until(b'\n', &mut line).map_err(|error| format!("no question came: {error}"))?;
-    parse(&line)
+    let line = read_line(stream, QUESTION_BYTES_MAX, Instant::now() + CLIENT_MAX);
+    parse(&line.map_err(|error| format!("no question came: {error}"))?)
 }
 
 fn parse(line: &[u8]) -> Result<Question, String> {
@@ -192,7 +189,7 @@ fn parse(line: &[u8]) -> Result<Question, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+    use std::{io::Read as _, os::unix::fs::PermissionsExt as _, time::Duration};
 
     use super::{super::ask, *};
 

@@ -108,14 +108,6 @@ fn the_environment_lies_over_the_file() {
 }
 
 #[test]
-fn version_names_the_components() {
-    let folder = Folder::new();
-    assert!(stdout(&folder, "version").starts_with("amaters-server "));
-    let verbose = stdout(&folder, "version --verbose");
-    assert!(verbose.contains("build profile: ") && verbose.contains("glommio-ng: "), "{verbose}");
-}
-
-#[test]
 fn a_generated_file_is_written_once_and_changes_nothing() {
     let folder = Folder::of_ordinary_user();
     let words = "start --generate-config --config b.toml --bind 127.0.0.1:0";

@@ -13,22 +13,6 @@ use rustix::process::Signal;
 use crate::harness::{Folder, Server, refusal};
 
 #[test]
-fn sigterm_ends_it_with_0_and_its_pid_file_goes() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let folder = Folder::new();
-        folder.config("", "");
-        let mut server = folder.serve();
-        TcpStream::connect(server.address).unwrap();
-        let pid_file = folder.path().join("pid");
-        assert_eq!(fs::read_to_string(&pid_file).unwrap().trim(), server.pid().to_string());
-        server.signal(signal);
-        assert_eq!(server.end().code(), Some(0));
-        assert!(!pid_file.exists());
-        assert!(TcpStream::connect(server.address).is_err());
-    }
-}
-
-#[test]
 fn a_second_server_is_refused_with_process_and_directory_of_the_first() {
     let folder = Folder::new();
     folder.config("", "");
@@ -63,30 +47,6 @@ fn a_pid_file_of_a_server_that_runs_is_not_taken_from_it() {
     assert!(text.contains("server.pid_file"), "{text}");
     assert!(text.contains(&server.pid().to_string()), "{text}");
     assert_eq!(fs::read_to_string(&pid_file).unwrap().trim(), server.pid().to_string());
-}
-
-#[test]
-fn stop_and_status_follow_a_server_through_its_life() {
-    let folder = Folder::new();
-    folder.config("", "");
-    let status = |code| {
-        let output = folder.run("status --config a.toml");
-        assert_eq!(output.status.code(), Some(code));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(status(3), "Stopped\n");
-    let mut server = folder.serve();
-    assert!(status(0).starts_with("Running\n"));
-    let json = folder.run("status --config a.toml -f json").stdout;
-    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(json["status"], "Running");
-    assert_eq!(json["pid"], server.pid());
-
-    let output = folder.run("stop --config a.toml");
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(server.end().code(), Some(0));
-    assert_eq!(status(3), "Stopped\n");
-    assert_eq!(folder.run("stop --config a.toml").status.code(), Some(0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Section "Signals".
 
-use std::{net::TcpStream, process::Command};
+use std::{fs, net::TcpStream, process::Command};
 
 use rustix::process::Signal;
 
@@ -13,6 +13,8 @@ fn sigterm_and_sigint_shut_down_in_good_order_and_remove_the_pid_file() {
         folder.config("shutdown_timeout_secs = 5", "");
         let mut server = folder.serve();
         let idle = TcpStream::connect(server.address).unwrap();
+        let pid_file = fs::read_to_string(folder.path().join("pid")).unwrap();
+        assert_eq!(pid_file.trim(), server.pid().to_string());
         server.signal(signal);
         server.wait_for("stopping: up to 5 s for requests in flight");
         drop(idle);
