@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    drive::Load,
+    drive::{Load, Mark},
     report::Report,
     script::{KeySet, Mix},
     server::Server,
@@ -45,15 +45,23 @@ pub fn reloads(program: &Path, core: Option<usize>, count: usize) -> io::Result<
     Target::Amaters.fill(server.address, KEYS)?;
     let turn = EVERY.mul_f64(count as f64 / TURNS as f64);
     let work = Work { keys: KEYS, mix: Mix::Mixed(0.5), load: Load::closed(8, 32, turn) };
-    let measure = || Target::Amaters.measure(server.address, &work, |_| {});
     let (mut without, mut with) = (Report::empty(), Report::empty());
     let written = AtomicU32::new(0);
     for _ in 0..TURNS {
-        without.add(&measure()?);
-        let stop = AtomicBool::new(false);
+        without.add(&Target::Amaters.measure(server.address, &work, |_| {})?);
+        let (is_measured, stop) = (AtomicBool::new(false), AtomicBool::new(false));
         let report = thread::scope(|scope| {
-            let reloading = scope.spawn(|| until(&stop, &server, &written));
-            let report = measure();
+            let reloading = scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    if is_measured.load(Relaxed) {
+                        reload(&server, &written)?;
+                    }
+                    thread::sleep(EVERY);
+                }
+                Ok(())
+            });
+            let note = |mark| is_measured.store(mark == Mark::Begin, Relaxed);
+            let report = Target::Amaters.measure(server.address, &work, note);
             stop.store(true, Relaxed);
             // A panic there is one here.
             let reloaded =
@@ -67,17 +75,13 @@ pub fn reloads(program: &Path, core: Option<usize>, count: usize) -> io::Result<
     Ok(Reloads { reloads, without, with })
 }
 
-/// Changes a live key and signals, again and again.
-fn until(stop: &AtomicBool, server: &Server, written: &AtomicU32) -> io::Result<()> {
-    while !stop.load(Relaxed) {
-        let connections_max = 1001 + written.fetch_add(1, Relaxed) % 1000;
-        let (path, new) = (server.folder().join("config.toml"), server.folder().join("new.toml"));
-        fs::write(&new, config(connections_max))?;
-        fs::rename(&new, &path)?;
-        server.process.signal(Signal::HUP)?;
-        thread::sleep(EVERY);
-    }
-    Ok(())
+/// Changes a live key and signals.
+fn reload(server: &Server, written: &AtomicU32) -> io::Result<()> {
+    let connections_max = 1001 + written.fetch_add(1, Relaxed) % 1000;
+    let (path, new) = (server.folder().join("config.toml"), server.folder().join("new.toml"));
+    fs::write(&new, config(connections_max))?;
+    fs::rename(&new, &path)?;
+    server.process.signal(Signal::HUP)
 }
 
 fn config(connections_max: u32) -> String {
