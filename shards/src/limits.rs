@@ -20,6 +20,11 @@ pub const BATCH_QUERIES_MAX: usize = 1024;
 /// Bytes of all filters and updates of a request. They unpack to up to a hundred times as many; the largest that the bounds
 /// above allow have less than a tenth of this.
 pub const CONDITION_BYTES_MAX: usize = 1024 * 1024;
+/// Most conditions of one batch, which are looked at in the same step as its queries.
+pub const CONDITIONS_MAX: usize = 1024;
+/// Bytes of the values that the conditions of one batch look at on a shard: they are held at once and hashed in one step,
+/// which takes 25 ms where the processor knows SHA-256, and four times that where it does not (measured).
+pub const CONDITION_DATA_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Rows that all ranges, filters and updates of one batch look at: they run in the same step, and
 /// the largest predicate takes 40 ms for so many (measured).
 pub const BATCH_ROWS_MAX: usize = 16 * 1024;

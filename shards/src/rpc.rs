@@ -5,6 +5,7 @@ pub mod answer;
 pub mod batch;
 pub mod check;
 mod fields;
+pub mod kv;
 pub mod plan;
 pub mod reflection;
 pub mod run;

@@ -9,6 +9,8 @@ pub enum Method {
     ExecuteInteractive,
     HealthCheck,
     GetServerInfo,
+    KvGet,
+    KvConditionalBatch,
     GrpcHealthCheck,
     GrpcHealthWatch,
     Reflection,
@@ -29,6 +31,8 @@ impl Method {
             };
         }
         match path {
+            "/amaters.kv.v1.KvService/Get" => Some(Self::KvGet),
+            "/amaters.kv.v1.KvService/ConditionalBatch" => Some(Self::KvConditionalBatch),
             "/grpc.health.v1.Health/Check" => Some(Self::GrpcHealthCheck),
             "/grpc.health.v1.Health/Watch" => Some(Self::GrpcHealthWatch),
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"

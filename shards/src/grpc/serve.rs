@@ -97,6 +97,8 @@ pub async fn serve(mut call: Call) {
         | Method::Reflection => streaming::serve(session, respond).await,
         Method::ExecuteQuery
         | Method::ExecuteBatch
+        | Method::KvGet
+        | Method::KvConditionalBatch
         | Method::HealthCheck
         | Method::GetServerInfo
         | Method::GrpcHealthCheck => unary::serve(session, respond).await,

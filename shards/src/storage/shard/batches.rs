@@ -6,6 +6,7 @@ use super::Shard;
 use crate::storage::{
     StorageError,
     answer::Answer,
+    bugs::{Bug, is_planted},
     group::Group,
     locks::LockSet,
     log::AppendError,
@@ -81,15 +82,21 @@ impl Shard {
     }
 
     /// Runs `f` as this shard's share of a batch whose locks are held. Its ticket resolves when the share can be
-    /// committed, as durable as the sync mode says. Without `writers` it only reads. Otherwise as [`Shard::transact`].
+    /// committed, as durable as the sync mode says. Without `writers` it only reads. Where `is_yes` does not hold of the
+    /// result, there will be no part, and the ticket resolves when what was read is durable. Otherwise as
+    /// [`Shard::transact`].
     pub fn prepare<T: 'static, E: From<StorageError> + 'static>(
         &self,
         batch: &Arc<Batch>,
         writers: Option<Writers>,
         f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+        is_yes: impl Fn(&T) -> bool + 'static,
     ) -> Answer<(T, Ticket), E> {
         let batch = Arc::clone(batch);
-        self.run_step(f, move |shard, own| shard.stage_share(&batch, writers.as_ref(), own))
+        self.run_step(f, move |shard, result, own| {
+            let writers = writers.as_ref().filter(|_| is_yes(result));
+            shard.stage_share(&batch, writers, own)
+        })
     }
 
     fn stage_share(
@@ -100,7 +107,10 @@ impl Shard {
     ) -> Result<Ticket, StorageError> {
         let mut state = self.0.state.borrow_mut();
         let Some(writers) = writers else {
-            debug_assert!(own.is_empty(), "it said that it only reads");
+            debug_assert!(own.is_empty(), "it only reads, or writes nothing after a no");
+            if is_planted(Bug::NoBeforeDurable) {
+                return Ok(Ticket::resolved());
+            }
             return Ok(state.ticket_of_latest());
         };
         let ticket = state.stage_part(batch, Arc::clone(writers), transaction::drafts(own))?;

@@ -329,7 +329,7 @@ impl Story {
                 None => next.remove(place),
             };
         }
-        let done = finish(self.machine.shard().transact(LockSet::default(), move |transaction| {
+        let done = finish(self.machine.shard().transact(LockSet::default, move |transaction| {
             let mut found = Vec::new();
             for ((collection, key), change) in &changes {
                 let name = COLLECTIONS[*collection];

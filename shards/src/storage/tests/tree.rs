@@ -151,7 +151,7 @@ fn transactions_see_what_lies_on_the_disk() {
         machine.settle();
     }
     let shard = machine.shard();
-    let ((found, page, gone), _) = finish(shard.transact(LockSet::default(), |transaction| {
+    let ((found, page, gone), _) = finish(shard.transact(LockSet::default, |transaction| {
         let found = transaction.get("c", &[10])?;
         assert!(transaction.delete("c", &[11])?);
         assert!(!transaction.delete("c", &[200])?);
