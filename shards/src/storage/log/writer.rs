@@ -6,8 +6,9 @@
 //!                                      └ tail_block: the bytes before tail in its block, written again with the next group
 //! ```
 //!
-//! `append` first makes room, then writes: if there is no room, nothing of the group is in the file. After any other
-//! failure the state of the file is unknown and the log must not be used again.
+//! `append` first makes room, then writes: if there is no room, nothing of the group is in the file, and the segment goes on,
+//! also where it was a new one that found none. After any other failure the state of the file is unknown and the log must
+//! not be used again.
 
 use std::{path::PathBuf, rc::Rc};
 
@@ -24,7 +25,7 @@ use crate::storage::{
     header::Binding,
 };
 
-/// Groups from this size on get their room by allocation: writing zeros first would double their cost.
+/// Groups from this size on get their room by allocation.
 const LARGE_BYTES: u64 = 256 * 1024;
 
 /// A log, open at its end.
@@ -52,6 +53,24 @@ struct Segment {
     tail_block: Vec<u8>,
 }
 
+/// Where a group may go.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum Room {
+    /// Where so many bytes are left behind it.
+    Leaving(u64),
+    /// The same, or if the disk is full into what has been left.
+    Left(u64),
+}
+
+/// How a file becomes longer.
+#[derive(Clone, Copy)]
+enum Extension {
+    /// By zeros: what comes there costs no more than its own bytes.
+    Written,
+    /// By a word to the file system, where those would cost as much as the group itself.
+    Allocated,
+}
+
 /// Why a group is not in the log.
 #[derive(Debug)]
 pub(in crate::storage) enum AppendError {
@@ -77,7 +96,8 @@ impl Log {
         number: u64,
         sequence: u64,
     ) -> Result<Self, StorageError> {
-        let segment = Segment::create(&options, number, sequence).await?;
+        let segment = Segment::reserved(&options, number, sequence, 0).await?;
+        let segment = segment.begin(&options).await?;
         Ok(Self { options, segment, sequence, sealed, is_full: false })
     }
 
@@ -101,11 +121,32 @@ impl Log {
         bytes: u64,
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
-        if self.begins_segment(bytes) {
-            self.begin_segment().await?;
+        self.append_with(Room::Leaving(0), bytes, fill).await
+    }
+
+    /// The same, with room for what must be written however full the disk is.
+    pub(in crate::storage) async fn append_with(
+        &mut self,
+        room: Room,
+        bytes: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<(), AppendError> {
+        let (Room::Leaving(behind) | Room::Left(behind)) = room;
+        let made = if self.begins_segment(bytes) {
+            self.begin_segment(bytes + behind).await
+        } else {
+            self.reserve(bytes, behind).await
+        };
+        match (made, room) {
+            (Err(AppendError::NoSpace(_)), Room::Left(_)) if self.has_left(bytes) => {}
+            (made, _) => made?,
         }
-        self.reserve(bytes).await?;
         self.write(bytes, fill).await.map_err(AppendError::Fatal)
+    }
+
+    /// Whether a group fits into what the segment has.
+    fn has_left(&self, bytes: u64) -> bool {
+        !self.is_full && self.segment.tail + bytes <= self.segment.zero_to
     }
 
     /// Appends, syncs, and vouches durably for what was appended: damage to it is told from a torn tail from then on.
@@ -115,7 +156,7 @@ impl Log {
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
         let mark_bytes = record_bytes(0) as u64;
-        self.reserve(bytes + mark_bytes).await?;
+        self.reserve(bytes, mark_bytes).await?;
         let vouched = async {
             self.write(bytes, fill).await?;
             self.sync().await?;
@@ -139,8 +180,9 @@ impl Log {
         self.sealed.can_drop_before(sequence, self.segment.sequence)
     }
 
-    async fn reserve(&mut self, bytes: u64) -> Result<(), AppendError> {
-        self.segment.reserve(bytes, &self.options).await.map_err(AppendError::from_reserve)
+    async fn reserve(&mut self, bytes: u64, behind: u64) -> Result<(), AppendError> {
+        let reserved = self.segment.reserve(bytes, behind, &self.options).await;
+        reserved.map_err(AppendError::from_reserve)
     }
 
     async fn write(
@@ -223,22 +265,25 @@ impl Log {
         self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes
     }
 
-    /// Begins the next segment, unless nothing is in this one.
-    pub(in crate::storage) async fn rotate(&mut self) -> Result<(), AppendError> {
+    /// Begins the next segment with so many bytes of room, unless nothing is in this one.
+    pub(in crate::storage) async fn rotate(&mut self, room: u64) -> Result<(), AppendError> {
         if self.segment.tail == HEADER_BYTES && !self.is_full {
             return Ok(());
         }
-        self.begin_segment().await
+        self.begin_segment(room).await
     }
 
-    async fn begin_segment(&mut self) -> Result<(), AppendError> {
+    /// Begins the next segment, which has so many bytes of room. Where the disk has not, this one goes on.
+    async fn begin_segment(&mut self, room: u64) -> Result<(), AppendError> {
         if self.is_dirty() {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
-        self.is_full = true;
         let number = self.segment.binding.number + 1;
-        let next = Segment::create(&self.options, number, self.sequence).await;
-        let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
+        let next = Segment::reserved(&self.options, number, self.sequence, room).await;
+        let next = next.map_err(AppendError::from_reserve)?;
+        self.is_full = true;
+        let next = next.begin(&self.options).await.map_err(AppendError::from_reserve)?;
+        let last = std::mem::replace(&mut self.segment, next);
         self.sealed.push(Sealed {
             number: last.binding.number,
             sequence: last.sequence,
@@ -252,41 +297,58 @@ impl Log {
 }
 
 impl Segment {
-    /// Makes the file with its header, durable under its name.
-    async fn create(
+    /// Makes a file with room for the header and so many bytes more. As long as it has no header it counts for nothing; if
+    /// there is no room, it is removed.
+    async fn reserved(
         options: &LogOptions,
         number: u64,
         sequence: u64,
+        room: u64,
     ) -> Result<Self, StorageError> {
         let LogOptions { format, disk, dir, directory_id, shard, .. } = options;
         let binding = Binding { directory_id: *directory_id, shard: *shard, number };
         let path = segment::path(format, dir, number);
-        let context = |what: &'static str| {
-            let path = path.clone();
-            move |error| StorageError::io(what, &path, error)
-        };
-        let file = disk.open(&path, Opening::Fresh).await.map_err(context("cannot create"))?;
-        let mut block = file.buffer(BLOCK_BYTES);
-        segment::write_header(&mut block, format, binding, sequence);
-        let durable = async {
-            file.write_at(0, block).await.map_err(context("cannot write"))?;
-            file.sync().await.map_err(context("cannot sync"))?;
-            disk.sync_dir(dir).await.map_err(context("cannot sync the folder of"))
-        };
-        if let Err(error) = durable.await {
-            let _ = file.close().await;
-            return Err(error);
-        }
-        Ok(Self {
+        let opened = disk.open(&path, Opening::Fresh).await;
+        let file = opened.map_err(|error| StorageError::io("cannot create", &path, error))?;
+        let mut segment = Self {
             binding,
             sequence,
             path,
             file,
             tail: HEADER_BYTES,
             synced_to: HEADER_BYTES,
-            zero_to: HEADER_BYTES,
+            zero_to: 0,
             tail_block: Vec::with_capacity(BLOCK_BYTES),
-        })
+        };
+        let how = if room >= LARGE_BYTES { Extension::Allocated } else { Extension::Written };
+        if let Err(error) = segment.extend(blocks(HEADER_BYTES + room), how).await {
+            let _ = segment.file.close().await;
+            // A start does the same.
+            let _ = disk.remove(&segment.path).await;
+            return Err(error);
+        }
+        Ok(segment)
+    }
+
+    /// Writes the header, and makes the file durable under its name.
+    async fn begin(self, options: &LogOptions) -> Result<Self, StorageError> {
+        let LogOptions { format, disk, dir, .. } = options;
+        let context = |what: &'static str| {
+            let path = self.path.clone();
+            move |error| StorageError::io(what, &path, error)
+        };
+        let mut block = self.file.buffer(BLOCK_BYTES);
+        segment::write_header(&mut block, format, self.binding, self.sequence);
+        let durable = async {
+            self.file.write_at(0, block).await.map_err(context("cannot write"))?;
+            self.file.sync().await.map_err(context("cannot sync"))?;
+            disk.sync_dir(dir).await.map_err(context("cannot sync the folder of"))
+        };
+        if let Err(error) = durable.await {
+            let _ = self.file.close().await;
+            return Err(error);
+        }
+        Ok(self)
     }
 
     /// Takes over a segment that has been read and made durable up to `tail`.
@@ -300,20 +362,40 @@ impl Segment {
         Ok(Self { binding, sequence, path, file, tail, synced_to: tail, zero_to, tail_block })
     }
 
-    /// Makes room for `bytes` more.
-    async fn reserve(&mut self, bytes: u64, options: &LogOptions) -> Result<(), StorageError> {
-        let end = blocks(self.tail + bytes);
+    /// Makes room for `bytes` more, and leaves `behind` free behind them.
+    async fn reserve(
+        &mut self,
+        bytes: u64,
+        behind: u64,
+        options: &LogOptions,
+    ) -> Result<(), StorageError> {
+        let end = blocks(self.tail + bytes + behind);
         if end <= self.zero_to {
             return Ok(());
         }
-        let (made, to) = if bytes >= LARGE_BYTES {
-            (self.file.allocate(end).await, end)
-        } else {
-            let room_max = blocks(options.segment_bytes).max(end);
-            let to = end.next_multiple_of(options.format.room_bytes).min(room_max);
-            let mut zeros = self.file.buffer((to - self.zero_to) as usize);
-            zeros.fill(0);
-            (self.file.write_at(self.zero_to, zeros).await, to)
+        if bytes >= LARGE_BYTES {
+            return self.extend(end, Extension::Allocated).await;
+        }
+        let room_max = blocks(options.segment_bytes).max(end);
+        let to = end.next_multiple_of(options.format.room_bytes).min(room_max);
+        match self.extend(to, Extension::Written).await {
+            // As much as is needed there may still be.
+            Err(StorageError::NoSpace { .. }) if end < to => {
+                self.extend(end, Extension::Written).await
+            }
+            extended => extended,
+        }
+    }
+
+    /// Makes the file this long, with zeros behind what it has.
+    async fn extend(&mut self, to: u64, how: Extension) -> Result<(), StorageError> {
+        let made = match how {
+            Extension::Allocated => self.file.allocate(to).await,
+            Extension::Written => {
+                let mut zeros = self.file.buffer((to - self.zero_to) as usize);
+                zeros.fill(0);
+                self.file.write_at(self.zero_to, zeros).await
+            }
         };
         made.map_err(|error| StorageError::io("cannot extend", &self.path, error))?;
         self.zero_to = to;

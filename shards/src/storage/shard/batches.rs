@@ -15,7 +15,6 @@ use crate::storage::{
     ticket::Ticket,
     traces::{Decisions, Traces},
     transaction::{self, CollectionWrites, Transaction},
-    wal::Mark,
 };
 
 impl Shard {
@@ -38,6 +37,7 @@ impl Shard {
         let mut journal = self.0.journal.borrow_mut().take();
         if let Some(journal) = journal.as_mut().filter(|_| !marks.is_empty()) {
             let mut group = Group::default();
+            group.has_room = true;
             group.end_record(marks, 0);
             journal.append(&group, &self.0.state).await.map_err(AppendError::into_inner)?;
             let (position, synced) = journal.sync_beside();
@@ -151,8 +151,7 @@ impl Shard {
     /// # Errors
     /// The shard is closed or poisoned.
     pub fn note_committed(&self, batches: &[BatchId]) -> Result<Ticket, StorageError> {
-        let marks = batches.iter().map(|id| Mark::Commit(*id)).collect();
-        let ticket = self.0.state.borrow_mut().stage_marks(marks);
+        let ticket = self.0.state.borrow_mut().stage_commits(batches);
         self.0.work.raise();
         ticket
     }
