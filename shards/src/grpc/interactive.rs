@@ -81,13 +81,16 @@ struct Pipeline {
     slots: VecDeque<Slot>,
     /// The number of the first slot.
     first: u64,
-    running: FuturesUnordered<LocalBoxFuture<'static, (u64, Result<Reply, Failure>)>>,
+    running: FuturesUnordered<Running>,
     /// Bytes of requests and of answers that wait for their turn.
     bytes: usize,
     foresight: Foresight,
     /// No more requests come, for this reason.
     ended: Option<Result<(), Trouble>>,
 }
+
+/// A query under way, which ends with the number of its slot.
+type Running = LocalBoxFuture<'static, (u64, Result<Reply, Failure>)>;
 
 struct Slot {
     stage: Stage,
@@ -151,14 +154,14 @@ impl Pipeline {
         loop {
             let mut progress = false;
             while let Poll::Ready(Some((number, result))) = self.running.poll_next_unpin(cx) {
-                self.finish(number, result);
+                self.finish((number - self.first) as usize, result, cx);
                 progress = true;
             }
             progress |= self.poll_answers(outbound, cx)?;
             while self.has_room() {
                 let Poll::Ready(next) = requests.as_mut().poll_next(cx) else { break };
                 match next {
-                    Some(Ok(message)) => self.take(message),
+                    Some(Ok(message)) => self.take(message, cx),
                     Some(Err(Trouble::Gone)) => return Poll::Ready(Err(Trouble::Gone)),
                     Some(Err(trouble)) => self.ended = Some(Err(trouble)),
                     None => self.ended = Some(Ok(())),
@@ -229,7 +232,7 @@ impl Pipeline {
                 && of_connection < self.core.connection_bytes_max() / 2
     }
 
-    fn take(&mut self, message: Bytes) {
+    fn take(&mut self, message: Bytes, cx: &mut Context<'_>) {
         let limit = Limit { begun: Instant::now(), header: None };
         let bytes = message.len();
         let (stage, request_id) = match amount::check(&message) {
@@ -250,11 +253,11 @@ impl Pipeline {
         self.bytes += bytes;
         let slot = Slot { stage, touches, request_id, limit, bytes, charge, awaited: None };
         self.slots.push_back(slot);
-        self.begin_if_due(self.slots.len() - 1);
+        self.begin_if_due(self.slots.len() - 1, cx);
     }
 
-    /// Begins a request that waits, unless it has to.
-    fn begin_if_due(&mut self, index: usize) {
+    /// Begins a request that waits, unless it has to. What memory can tell is done at once.
+    fn begin_if_due(&mut self, index: usize, cx: &mut Context<'_>) {
         let slot = &self.slots[index];
         let Stage::Waiting(request) = &slot.stage else { return };
         let before = self.slots.range(..index).filter(|slot| !matches!(slot.stage, Stage::Done(_)));
@@ -276,18 +279,21 @@ impl Pipeline {
         let is_read = slot.touches.is_some_and(|touches| !touches.writes);
         slot.awaited = is_read.then(|| self.foresight.begin());
         let (core, limit, number) = (Rc::clone(&self.core), slot.limit, self.first + index as u64);
-        self.running.push(Box::pin(async move {
+        let mut running: Running = Box::pin(async move {
             let answered = contained(async { Ok(query(&core, *request, limit).await) }).await;
             let result = answered.unwrap_or_else(|trouble| match trouble {
                 Trouble::Failure(failure) => Err(failure),
                 _ => Err(Failure::Internal("a query ended in a strange way".into())),
             });
             (number, result)
-        }));
+        });
+        match running.as_mut().poll(cx) {
+            Poll::Ready((_, result)) => self.finish(index, result, cx),
+            Poll::Pending => self.running.push(running),
+        }
     }
 
-    fn finish(&mut self, number: u64, result: Result<Reply, Failure>) {
-        let index = (number - self.first) as usize;
+    fn finish(&mut self, index: usize, result: Result<Reply, Failure>, cx: &mut Context<'_>) {
         let slot = &mut self.slots[index];
         let bytes = result.as_ref().map_or(0, Reply::bytes);
         if slot.awaited.take().is_some() {
@@ -299,7 +305,7 @@ impl Pipeline {
         slot.charge.set(bytes);
         slot.stage = Stage::Done(result);
         for waiting in index + 1..self.slots.len() {
-            self.begin_if_due(waiting);
+            self.begin_if_due(waiting, cx);
         }
     }
 }
