@@ -29,6 +29,14 @@ pub mod aql {
     include!("generated/amaters.aql.rs");
 }
 
+/// Conditional writes (`kv.proto`).
+pub mod kv {
+    /// Its first version.
+    pub mod v1 {
+        include!("generated/amaters.kv.v1.rs");
+    }
+}
+
 /// `grpc.health.v1`.
 pub mod health {
     include!("generated/grpc.health.v1.rs");

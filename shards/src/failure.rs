@@ -70,6 +70,9 @@ pub enum Failure {
     /// A query of a batch; the batch changed nothing.
     #[error("Query {index} in batch failed: {cause}")]
     Batch { index: usize, cause: Box<Failure> },
+    /// A condition of a batch that could not be looked at; the batch changed nothing.
+    #[error("Condition {index} of batch failed: {cause}")]
+    Condition { index: usize, cause: Box<Failure> },
 }
 
 /// A key as an operator can read it: text where it is text, hexadecimal otherwise, cut at 64 bytes.

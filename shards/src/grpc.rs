@@ -9,6 +9,7 @@ mod frame;
 pub mod gzip;
 pub mod headers;
 pub mod inbound;
+mod interactive;
 pub mod meter;
 pub mod method;
 pub mod outbound;

@@ -20,6 +20,11 @@ pub const BATCH_QUERIES_MAX: usize = 1024;
 /// Bytes of all filters and updates of a request. They unpack to up to a hundred times as many; the largest that the bounds
 /// above allow have less than a tenth of this.
 pub const CONDITION_BYTES_MAX: usize = 1024 * 1024;
+/// Most conditions of one batch, which are looked at in the same step as its queries.
+pub const CONDITIONS_MAX: usize = 1024;
+/// Bytes of the values that the conditions of one batch look at on a shard: they are held at once and hashed in one step,
+/// which takes 25 ms where the processor knows SHA-256, and four times that where it does not (measured).
+pub const CONDITION_DATA_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Rows that all ranges, filters and updates of one batch look at: they run in the same step, and
 /// the largest predicate takes 40 ms for so many (measured).
 pub const BATCH_ROWS_MAX: usize = 16 * 1024;
@@ -41,6 +46,11 @@ pub const UNARY_ROWS_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// each message says. Packing is one step of 18 ms for so many bytes that do not gain (measured).
 pub const PACKED_BYTES_MAX: usize = 1024 * 1024;
 
+/// Requests of one `ExecuteInteractive` that are under way at once: as many as a shard's log gathers while it writes.
+pub const INTERACTIVE_REQUESTS_MAX: usize = 64;
+/// Bytes of requests and of answers that are held for one `ExecuteInteractive`: sixteen of the longest ciphertexts in use.
+pub const INTERACTIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Requests of one reactor that may be under way to one other; each holds a slot and its bytes.
 pub const MESH_REQUESTS_MAX: usize = 8 * 1024;
 
@@ -52,6 +62,9 @@ pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// Bytes of a stream that `h2` asks us for ahead of the peer's window.
 pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// What short DATA frames may cost that nobody has read yet, as `h2` counts: 256 less their length for each. A stream whose
+/// window is full of the shortest requests there are is slowed down by that window, and not cut off.
+pub const SHORT_FRAMES_BYTES_MAX: usize = 6 * STREAM_WINDOW_BYTES as usize;
 /// Streams that a peer may reset before we have seen them, before the connection is closed
 /// (rapid reset, CVE-2023-44487).
 pub const PENDING_RESETS_MAX: usize = 20;

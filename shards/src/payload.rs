@@ -33,6 +33,12 @@ impl Payload {
         self.copy_to_bytes(self.bytes)
     }
 
+    /// Puts another behind it.
+    pub fn append(&mut self, mut other: Self) {
+        let slices = [std::mem::take(&mut other.first), std::mem::take(&mut other.second)];
+        slices.into_iter().chain(other.rest).for_each(|slice| self.push(slice));
+    }
+
     fn push(&mut self, slice: Bytes) {
         self.bytes += slice.len();
         if slice.is_empty() {

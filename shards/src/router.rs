@@ -8,6 +8,7 @@
 //! Always true: a shard is touched only by the reactor that owns it (shard modulo reactors); every
 //! request sent over the mesh is answered exactly once, so a slot is freed exactly once.
 
+pub mod condition;
 pub mod coordinator;
 pub mod execute;
 mod lately;

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod batch;
 pub mod check;
 mod fields;
+pub mod kv;
 pub mod plan;
 pub mod reflection;
 pub mod run;

@@ -53,6 +53,7 @@ mod memtable;
 #[cfg_attr(not(test), expect(dead_code, reason = "for scans that go backward"))]
 mod merge;
 mod merges;
+mod owed;
 mod page;
 mod part;
 mod partners;

@@ -4,6 +4,7 @@
 mod batches;
 pub(crate) mod client;
 mod codes;
+mod conditions;
 mod deadlines;
 mod drain;
 mod filters;

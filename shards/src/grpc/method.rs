@@ -15,6 +15,10 @@ pub enum Method {
     HealthCheck,
     /// Version and capabilities.
     GetServerInfo,
+    /// A value and its digest.
+    KvGet,
+    /// Many queries, all or nothing, if something is true.
+    KvConditionalBatch,
     /// Health in the words of gRPC.
     GrpcHealthCheck,
     /// The same whenever it changes.
@@ -24,18 +28,22 @@ pub enum Method {
 }
 
 const AQL: &str = "/amaters.aql.AqlService/";
+const KV_GET: &str = "/amaters.kv.v1.KvService/Get";
+const KV_CONDITIONAL_BATCH: &str = "/amaters.kv.v1.KvService/ConditionalBatch";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
 impl Method {
     /// All of them, each at the place that is its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ExecuteQuery,
         Self::ExecuteBatch,
         Self::ExecuteStream,
         Self::ExecuteInteractive,
         Self::HealthCheck,
         Self::GetServerInfo,
+        Self::KvGet,
+        Self::KvConditionalBatch,
         Self::GrpcHealthCheck,
         Self::GrpcHealthWatch,
         Self::Reflection,
@@ -55,6 +63,8 @@ impl Method {
             };
         }
         match path {
+            KV_GET => Some(Self::KvGet),
+            KV_CONDITIONAL_BATCH => Some(Self::KvConditionalBatch),
             "/grpc.health.v1.Health/Check" => Some(Self::GrpcHealthCheck),
             "/grpc.health.v1.Health/Watch" => Some(Self::GrpcHealthWatch),
             REFLECTION | REFLECTION_ALPHA => Some(Self::Reflection),
@@ -72,6 +82,8 @@ impl Method {
             Self::ExecuteInteractive => "/amaters.aql.AqlService/ExecuteInteractive",
             Self::HealthCheck => "/amaters.aql.AqlService/HealthCheck",
             Self::GetServerInfo => "/amaters.aql.AqlService/GetServerInfo",
+            Self::KvGet => KV_GET,
+            Self::KvConditionalBatch => KV_CONDITIONAL_BATCH,
             Self::GrpcHealthCheck => "/grpc.health.v1.Health/Check",
             Self::GrpcHealthWatch => "/grpc.health.v1.Health/Watch",
             Self::Reflection => REFLECTION,
@@ -84,6 +96,8 @@ impl Method {
         match self {
             Self::ExecuteQuery
             | Self::ExecuteBatch
+            | Self::KvGet
+            | Self::KvConditionalBatch
             | Self::HealthCheck
             | Self::GetServerInfo
             | Self::GrpcHealthCheck => true,

@@ -1,6 +1,10 @@
 //! The answers of a call on their way out.
 
-use std::{future::poll_fn, rc::Rc};
+use std::{
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::{Buf, BufMut, Bytes};
 use h2::{SendStream, server::SendResponse};
@@ -15,7 +19,7 @@ use super::{
 use crate::{
     core::Core,
     limits::PACKED_BYTES_MAX,
-    payload::{Flight, Payload},
+    payload::{Flight, Payload, Writer},
     rpc::answer::Answer,
 };
 
@@ -53,12 +57,23 @@ pub fn refuse(core: &Core, respond: &mut SendResponse<Payload>, refusal: &Refusa
     let _ = respond.send_response(response, true);
 }
 
+fn framed_together(core: &Core, encoding: Encoding, messages: &[impl Answer]) -> Payload {
+    if encoding == Encoding::Identity {
+        return core.write(|writer| messages.iter().for_each(|message| write(writer, message)));
+    }
+    messages.iter().fold(Payload::default(), |mut all, message| {
+        all.append(framed(core, encoding, message));
+        all
+    })
+}
+
+fn write(writer: &mut Writer<'_>, message: &impl Answer) {
+    put_prefix(writer.buffer(PREFIX_BYTES), false, message.length());
+    message.write(writer);
+}
+
 fn framed(core: &Core, encoding: Encoding, message: &impl Answer) -> Payload {
-    let plain = core.write(|writer| {
-        let length = message.length();
-        put_prefix(writer.buffer(PREFIX_BYTES), false, length);
-        message.write(writer);
-    });
+    let plain = core.write(|writer| write(writer, message));
     match encoding {
         Encoding::Gzip if plain.remaining() <= PACKED_BYTES_MAX => packed(plain.contiguous()),
         Encoding::Identity | Encoding::Gzip => plain,
@@ -104,13 +119,32 @@ impl Outbound {
     /// The stream is gone.
     pub async fn send(&mut self, message: &impl Answer) -> Result<(), Gone> {
         let payload = framed(&self.core, self.encoding, message).charged(&self.flight);
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        self.stream.send_data(payload, false).map_err(|_| Gone)
+    }
+
+    /// Ready when the peer has room for a message.
+    ///
+    /// # Errors
+    /// The stream is gone.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         self.stream.reserve_capacity(1);
         while self.stream.capacity() == 0 {
-            match poll_fn(|cx| self.stream.poll_capacity(cx)).await {
+            match ready!(self.stream.poll_capacity(cx)) {
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(Gone),
+                Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
             }
         }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends messages for which there is room, together: a frame for each would cost both sides more than the messages, and
+    /// receivers cut off who sends many short ones.
+    ///
+    /// # Errors
+    /// The stream is gone.
+    pub fn push(&mut self, messages: &[impl Answer]) -> Result<(), Gone> {
+        let payload = framed_together(&self.core, self.encoding, messages).charged(&self.flight);
         self.stream.send_data(payload, false).map_err(|_| Gone)
     }
 
@@ -129,6 +163,11 @@ impl Outbound {
 
     /// Resolves when the peer resets the stream.
     pub async fn reset(&mut self) {
-        let _ = poll_fn(|cx| self.stream.poll_reset(cx)).await;
+        poll_fn(|cx| self.poll_reset(cx)).await;
+    }
+
+    /// Ready when the peer has reset the stream, or is gone.
+    pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_reset(cx).map(drop)
     }
 }

@@ -106,7 +106,7 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
         Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
         Failure::ShuttingDown => ErrorCode::ErrorServerShuttingDown,
-        Failure::Batch { cause, .. } => error_code(cause),
+        Failure::Batch { cause, .. } | Failure::Condition { cause, .. } => error_code(cause),
     }
 }
 
@@ -160,7 +160,7 @@ fn retry_after(failure: &Failure) -> Option<u32> {
         | Failure::Timeout { .. }
         | Failure::BatchTimeout { .. }
         | Failure::Storage(StorageError::Busy { .. } | StorageError::Closed { .. }) => Some(1),
-        Failure::Batch { cause, .. } => retry_after(cause),
+        Failure::Batch { cause, .. } | Failure::Condition { cause, .. } => retry_after(cause),
         _ => None,
     }
 }

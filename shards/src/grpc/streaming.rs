@@ -3,9 +3,7 @@
 use std::{pin::pin, rc::Rc, time::Duration};
 
 use amaters_proto::{
-    aql::{
-        QueryRequest, QueryResponse, StreamEnd, StreamResponse, query_response, stream_response,
-    },
+    aql::{QueryRequest, StreamEnd, StreamResponse, stream_response},
     health::{self, health_check_response::ServingStatus},
     reflection::ServerReflectionRequest,
 };
@@ -13,15 +11,15 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use glommio::timer::sleep;
 use h2::server::SendResponse;
-use prost::Message;
 
 use super::{
     inbound::{Inbound, Trouble},
+    interactive,
     method::Method,
     outbound::{Gone, Outbound},
     serve::{Limit, Session, contained},
-    status::{Code, Status, error_response},
-    unary::{check_request, check_transaction, decode, grpc_health, query},
+    status::{Code, Status},
+    unary::{check_request, check_transaction, decode, grpc_health},
 };
 use crate::{
     core::Core,
@@ -35,7 +33,7 @@ use crate::{
     },
     rpc::{
         amount,
-        answer::{Plain, QueryAnswer, StreamChunk},
+        answer::{Plain, StreamChunk},
         plan::Plan,
         reflection,
         run::{Cursor, run},
@@ -52,12 +50,15 @@ impl From<Gone> for Trouble {
 /// Serves a call to its end, and says how that was; none if nobody is there any more.
 pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<End> {
     let Session { core, flight, method, limit, encoding, mut inbound, .. } = session;
-    let mut outbound = Outbound::open(Rc::clone(&core), flight, respond, encoding).ok()?;
+    let opened = Outbound::open(Rc::clone(&core), Rc::clone(&flight), respond, encoding);
+    let mut outbound = opened.ok()?;
     let result = {
         let (inbound, outbound) = (&mut inbound, &mut outbound);
         let work = contained(async {
             match method {
-                Method::ExecuteInteractive => interactive(&core, inbound, outbound).await,
+                Method::ExecuteInteractive => {
+                    interactive::serve(&core, &flight, inbound, outbound).await
+                }
                 Method::GrpcHealthWatch => watch(&core, inbound, outbound).await,
                 Method::Reflection => reflect(inbound, outbound).await,
                 _ => rows(&core, inbound, outbound, limit).await,
@@ -137,42 +138,6 @@ async fn send_rows(outbound: &mut Outbound, mut cursor: Cursor) -> Result<(), Tr
 async fn send_end(outbound: &mut Outbound, total_count: u64, sequence: u64) -> Result<(), Trouble> {
     let chunk = Some(stream_response::Chunk::End(StreamEnd { total_count }));
     Ok(outbound.send(&Plain(StreamResponse { chunk, sequence })).await?)
-}
-
-/// `ExecuteInteractive`: queries answered one after the other, errors in-band.
-async fn interactive(
-    core: &Rc<Core>,
-    inbound: &mut Inbound,
-    outbound: &mut Outbound,
-) -> Result<(), Trouble> {
-    while let Some(message) = inbound.next(false).await? {
-        let limit = Limit { begun: std::time::Instant::now(), header: None };
-        let (result, request_id) = match amount::check(&message) {
-            Err(failure) => (Err(failure), amount::request_id(&message)),
-            Ok(()) => match QueryRequest::decode(message) {
-                Err(error) => (Err(Failure::Malformed(error.to_string())), None),
-                Ok(mut request) => {
-                    let request_id = request.request_id.take();
-                    (query(core, request, limit).await, request_id)
-                }
-            },
-        };
-        let millis = limit.millis();
-        match result {
-            Ok(reply) => {
-                let request_id = request_id.as_deref().map(str::as_bytes);
-                outbound.send(&QueryAnswer { reply: &reply, request_id, millis }).await?;
-            }
-            Err(failure) => {
-                let error = query_response::Response::Error(error_response(&failure));
-                let response = Some(error);
-                let execution_time_ms = millis;
-                let answer = QueryResponse { response, request_id, execution_time_ms };
-                outbound.send(&Plain(answer)).await?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// `grpc.health.v1.Health/Watch`: the status now, and whenever it changes.

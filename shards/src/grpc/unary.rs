@@ -7,6 +7,7 @@ use amaters_proto::{
         BatchRequest, HealthCheckRequest, HealthCheckResponse, QueryRequest, ServerInfoResponse,
     },
     health::{self, health_check_response::ServingStatus},
+    kv::v1::{ConditionalBatchRequest, GetRequest},
     query::{Query, query},
 };
 use bytes::Bytes;
@@ -28,25 +29,31 @@ use crate::{
     failure::Failure,
     payload::Payload,
     recent::RequestLine,
-    router::operation::Reply,
+    router::{condition::Digest, coordinator::Ended, operation::Reply},
     rpc::{
         admin, amount,
-        answer::{Answer, BatchAnswer, ErrorAnswer, Plain, QueryAnswer},
-        batch, check,
+        answer::{Answer, BatchAnswer, ErrorAnswer, FoundAnswer, Plain, QueryAnswer},
+        batch, check, kv,
         plan::Plan,
         run::run,
         server,
     },
+    storage::Value,
 };
 
 /// The one answer of a call.
 enum Outcome {
     Query(Result<Reply, Failure>, Option<String>),
     Batch(Result<Vec<Reply>, Failure>, Option<String>),
+    Found(Result<Option<(Value, Digest)>, Failure>, Option<String>, WithoutData),
+    Conditional(Result<Ended<Vec<Reply>>, Failure>, Option<String>),
     HealthCheck(HealthCheckResponse),
     ServerInfo(ServerInfoResponse),
     GrpcHealth(ServingStatus),
 }
+
+/// Whether a client wants no data.
+type WithoutData = bool;
 
 /// Reads the message, does what it asks and answers; says how that was, and nothing if nobody is there any more. The peer's
 /// reset ends the work.
@@ -83,6 +90,19 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
             let request = decode::<BatchRequest>(message)?;
             let request_id = request.request_id.clone();
             Outcome::Batch(run_batch(core, request, limit).await, request_id)
+        }
+        Method::KvGet => {
+            let mut request = decode::<GetRequest>(message)?;
+            let (request_id, without_data) = (request.request_id.take(), request.without_data);
+            Outcome::Found(run_get(core, request, limit).await, request_id, without_data)
+        }
+        Method::KvConditionalBatch => {
+            if let Err(failure) = amount::check_conditional(&message) {
+                return Ok(Outcome::Conditional(Err(failure), amount::request_id(&message)));
+            }
+            let mut request = decode::<ConditionalBatchRequest>(message)?;
+            let request_id = request.request_id.take();
+            Outcome::Conditional(run_conditional(core, request, limit).await, request_id)
         }
         Method::HealthCheck => {
             let request = decode::<HealthCheckRequest>(message)?;
@@ -136,12 +156,27 @@ async fn run_batch(
     limit: Limit,
 ) -> Result<Vec<Reply>, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
-    let plan = |(index, query)| {
-        let failed = |cause| Failure::Batch { index, cause: Box::new(cause) };
-        Plan::of(Some(query)).map_err(failed)
-    };
-    let plans = request.queries.into_iter().enumerate().map(plan).collect::<Result<_, _>>()?;
+    let plans = batch::plans(request.queries)?;
     batch::run(&core.router, plans, limit.deadline(request.timeout_ms)).await
+}
+
+async fn run_get(
+    core: &Rc<Core>,
+    request: GetRequest,
+    limit: Limit,
+) -> Result<Option<(Value, Digest)>, Failure> {
+    check_request(core, request.version.map(|version| version.major))?;
+    limit.hold(request.timeout_ms, false, kv::get(&core.router, request)).await
+}
+
+async fn run_conditional(
+    core: &Rc<Core>,
+    request: ConditionalBatchRequest,
+    limit: Limit,
+) -> Result<Ended<Vec<Reply>>, Failure> {
+    check_request(core, request.version.map(|version| version.major))?;
+    let deadline = limit.deadline(request.timeout_ms);
+    kv::conditional_batch(&core.router, request, deadline).await
 }
 
 fn is_write(query: &Query) -> bool {
@@ -191,7 +226,23 @@ impl Session {
                 let request_id = request_id.as_deref();
                 self.put(respond, &BatchAnswer { replies, request_id, millis });
             }
-            Outcome::Query(Err(failure), request_id) | Outcome::Batch(Err(failure), request_id) => {
+            Outcome::Found(Ok(found), request_id, without_data) => {
+                let request_id = request_id.as_deref().map(str::as_bytes);
+                let (found, without_data) = (found.as_ref(), *without_data);
+                self.put(respond, &FoundAnswer { found, without_data, request_id, millis });
+            }
+            Outcome::Conditional(Ok(Ended::Committed(replies)), request_id) => {
+                let request_id = request_id.as_deref();
+                // The fields are those of a `BatchResponse`.
+                self.put(respond, &BatchAnswer { replies, request_id, millis });
+            }
+            Outcome::Conditional(Ok(Ended::Unmet(unmet)), request_id) => {
+                self.put(respond, &Plain(kv::unmet(unmet, request_id.clone(), millis)));
+            }
+            Outcome::Query(Err(failure), request_id)
+            | Outcome::Batch(Err(failure), request_id)
+            | Outcome::Found(Err(failure), request_id, _)
+            | Outcome::Conditional(Err(failure), request_id) => {
                 let error = error_response(failure);
                 let request_id = request_id.as_deref().map(str::as_bytes);
                 self.put(respond, &ErrorAnswer { error: &error, request_id, millis });
@@ -207,7 +258,10 @@ impl Session {
     /// A failure before the request could be read: in-band where the answer has a band.
     fn fail(&self, respond: &mut SendResponse<Payload>, failure: &Failure) {
         match self.method {
-            Method::ExecuteQuery | Method::ExecuteBatch => {
+            Method::ExecuteQuery
+            | Method::ExecuteBatch
+            | Method::KvGet
+            | Method::KvConditionalBatch => {
                 let (error, millis) = (error_response(failure), self.limit.millis());
                 self.put(respond, &ErrorAnswer { error: &error, request_id: None, millis });
             }

@@ -34,7 +34,7 @@ use crate::{
     grpc::calls::Calls,
     limits::{
         CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, LOCAL_RESETS_MAX, PENDING_RESETS_MAX,
-        SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, TURN_READ_BYTES_MAX,
+        SEND_BUFFER_BYTES, SHORT_FRAMES_BYTES_MAX, STREAM_WINDOW_BYTES, TURN_READ_BYTES_MAX,
     },
     payload::{Flight, Payload},
     turn::give_way,
@@ -95,6 +95,7 @@ async fn handshake(
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)
+        .data_frame_budget(SHORT_FRAMES_BYTES_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
         .max_local_error_reset_streams(Some(LOCAL_RESETS_MAX));
     let handshake = pin!(builder.handshake(transport));

@@ -3,7 +3,7 @@
 //! ```text
 //! shares ─► prepare, all at once ─┬─ all yes ──► committed ─► answer, and finish behind it
 //!                                 ├─ a lock is in the way ─► finish ─► locks in the order of the shards ─► prepare
-//!                                 └─ a no, or time is up ──► aborted ─► finish ─► error
+//!                                 └─ a no, or time is up ──► aborted ─► finish ─► error, or the condition that did not hold
 //! ```
 //!
 //! Always true: what was begun is seen through, also when nobody waits for the answer any more; every shard that was asked
@@ -22,7 +22,8 @@ use glommio::timer::sleep;
 
 use super::{
     Router,
-    operation::{Operation, Prepare, Reply},
+    condition::Unmet,
+    operation::{Operation, Prepare, Reply, Work},
 };
 use crate::{
     failure::Failure,
@@ -38,8 +39,17 @@ pub struct Share {
     pub locks: LockSet,
     /// Whether it may write there.
     pub writes: bool,
-    /// Its queries there, in order, each with its place in the batch.
-    pub queries: Vec<(usize, Operation)>,
+    /// What is to be done there.
+    pub work: Work,
+}
+
+/// How a batch ended that was neither refused nor too late.
+#[derive(Debug)]
+pub enum Ended<T> {
+    /// It was done.
+    Committed(T),
+    /// A condition did not hold, and nothing was changed.
+    Unmet(Box<Unmet>),
 }
 
 /// The answers of a share, each with the place of its query in the batch.
@@ -85,7 +95,7 @@ pub async fn run<T: 'static>(
     shares: Vec<Share>,
     deadline: Option<Deadline>,
     conclude: impl FnOnce(Vec<Answers>) -> Result<T, Failure> + 'static,
-) -> Result<T, Failure> {
+) -> Result<Ended<T>, Failure> {
     let course = Course { router: Rc::clone(router), deadline, running: Running::begin(router) };
     see_through(course.run(shares, conclude)).await
 }
@@ -104,7 +114,10 @@ where
     F: Future<Output = Result<Option<Operation>, Failure>> + 'static,
 {
     let course = Course { router: Rc::clone(router), deadline, running: Running::begin(router) };
-    see_through(course.run_found(locks, find)).await
+    match see_through(course.run_found(locks, find)).await? {
+        Ended::Committed(answers) => Ok(answers),
+        Ended::Unmet(_) => Err(Failure::Internal("what was found has no conditions".into())),
+    }
 }
 
 /// Runs to the end also when it is not waited for.
@@ -130,6 +143,8 @@ enum Votes {
     Yes(Vec<Answers>),
     /// A lock was in the way.
     Busy,
+    /// A condition did not hold.
+    Unmet(Box<Unmet>),
     No(Failure),
 }
 
@@ -138,7 +153,7 @@ impl Course {
         self,
         shares: Vec<Share>,
         conclude: impl FnOnce(Vec<Answers>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Ended<T>, Failure> {
         let contended = &self.router.coordination().contended;
         if contended.get() == 0 {
             let batch = self.batch();
@@ -163,12 +178,14 @@ impl Course {
         self,
         locks: LockSet,
         find: impl Fn(u32) -> F,
-    ) -> Result<Vec<Answers>, Failure>
+    ) -> Result<Ended<Vec<Answers>>, Failure>
     where
         F: Future<Output = Result<Option<Operation>, Failure>>,
     {
-        let share =
-            |shard| Share { shard, locks: locks.clone(), writes: false, queries: Vec::new() };
+        let share = |shard| {
+            let (locks, work) = (locks.clone(), Work::default());
+            Share { shard, locks, writes: false, work }
+        };
         let mut shares: Vec<Share> = (0..self.router.shards()).map(share).collect();
         let batch = self.batch();
         let found = async {
@@ -182,7 +199,7 @@ impl Course {
             Ok(found) => {
                 for (share, operation) in shares.iter_mut().zip(found) {
                     share.writes = operation.is_some();
-                    share.queries.extend(operation.map(|operation| (0, operation)));
+                    share.work.queries.extend(operation.map(|operation| (0, operation)));
                 }
                 self.prepare(&batch, &shares, false).await
             }
@@ -212,7 +229,7 @@ impl Course {
                 batch: Arc::clone(batch),
                 locks: with_locks.then(|| share.locks.clone()),
                 writers: share.writes.then(|| Arc::clone(&writers)),
-                queries: share.queries.clone(),
+                work: share.work.clone(),
             };
             self.router.run(share.shard, Operation::Prepare(prepare))
         };
@@ -220,10 +237,14 @@ impl Course {
             return Votes::No(self.time_is_up());
         };
         let mut answers = Vec::with_capacity(votes.len());
-        let mut no = None;
+        let (mut no, mut unmet) = (None, None::<Box<Unmet>>);
         for vote in votes {
             match vote {
                 Ok(Reply::Prepared(Some(replies))) => answers.push(replies),
+                Ok(Reply::Unmet(found)) => {
+                    let is_first = unmet.as_ref().is_none_or(|first| found.index < first.index);
+                    unmet = if is_first { Some(found) } else { unmet };
+                }
                 Ok(Reply::Prepared(None)) => no = no.or(Some(Votes::Busy)),
                 Ok(_) => {
                     let text = "a batch was answered by something else";
@@ -232,7 +253,9 @@ impl Course {
                 Err(failure) => no = Some(Votes::No(failure)),
             }
         }
-        no.unwrap_or(Votes::Yes(answers))
+        // That one was locked and durable when it was looked at; nothing else has to be known.
+        let unmet = unmet.map(Votes::Unmet);
+        unmet.or(no).unwrap_or(Votes::Yes(answers))
     }
 
     async fn decide<T>(
@@ -241,29 +264,34 @@ impl Course {
         to: Told,
         votes: Votes,
         conclude: impl FnOnce(Vec<Answers>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let concluded = match votes {
-            Votes::Yes(answers) => conclude(answers),
+    ) -> Result<Ended<T>, Failure> {
+        let answer = match votes {
+            Votes::Yes(answers) => match conclude(answers) {
+                Ok(result) => {
+                    self.commit(batch, to);
+                    return Ok(Ended::Committed(result));
+                }
+                Err(failure) => Err(failure),
+            },
+            Votes::Unmet(unmet) => Ok(Ended::Unmet(unmet)),
             Votes::No(failure) => Err(failure),
             Votes::Busy => Err(Failure::Internal("locks that are held were in the way".into())),
         };
-        let failure = match concluded {
-            Ok(result) => {
-                let Self { router, running, .. } = self;
-                batch.verdict.commit(router.snapshots().epochs());
-                let told = async move {
-                    // What a shard cannot be told now, its log tells at the next start.
-                    let _ = finish(&router, &batch, &to).await;
-                    drop(running);
-                };
-                glommio::spawn_local(told).detach();
-                return Ok(result);
-            }
-            Err(failure) => failure,
-        };
         batch.verdict.abort();
         finish(&self.router, &batch, &to).await?;
-        Err(failure)
+        answer
+    }
+
+    /// From here on all readers see it. The shards are told behind the answer.
+    fn commit(self, batch: Arc<Batch>, to: Told) {
+        let Self { router, running, .. } = self;
+        batch.verdict.commit(router.snapshots().epochs());
+        let told = async move {
+            // What a shard cannot be told now, its log tells at the next start.
+            let _ = finish(&router, &batch, &to).await;
+            drop(running);
+        };
+        glommio::spawn_local(told).detach();
     }
 
     /// Waits no longer than the deadline allows.

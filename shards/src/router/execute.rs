@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    rc::Rc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
 use super::{
+    condition::{self, Unmet},
     coordinator::Answers,
-    operation::{Operation, Prepare, Reply, Scan},
+    operation::{Operation, Prepare, Reply, Scan, Work},
     panic_text,
     update::Change,
 };
@@ -59,23 +61,30 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
         Operation::Update { .. } => {
             Err(Failure::Internal("an update is a share of a batch".to_owned()))
         }
-        Operation::Batch(operations) => {
-            let locks = locks_of(&operations);
-            let operations: Vec<_> = operations.into_iter().enumerate().collect();
-            let step = move |transaction: &mut Transaction<'_>| batch(transaction, &operations);
-            let replies = |replies: Answers| replies.into_iter().map(|(_, reply)| reply).collect();
-            Outcome::of_write(shard.transact(locks, step), move |all| Reply::Batch(replies(all)))
+        Operation::Batch(work) => {
+            let work = Rc::new(work);
+            let locked = Rc::clone(&work);
+            let step = move |transaction: &mut Transaction<'_>| batch(transaction, &work);
+            let answer = shard.transact(move || locks_of(&locked), step);
+            Outcome::of_write(answer, |step| match step {
+                Step::Done(answers) => Reply::Batch(answers),
+                Step::Unmet(unmet) => Reply::Unmet(unmet),
+            })
         }
         Operation::Lock { batch, locks } => {
             Outcome::of_read(shard.lock(&batch, locks), |()| Ok(Reply::Done))
         }
-        Operation::Prepare(Prepare { batch, locks, writers, queries }) => {
+        Operation::Prepare(Prepare { batch, locks, writers, work }) => {
             if locks.is_some_and(|locks| !shard.try_lock(&batch, locks)) {
                 return Ok(Outcome::Ready(Reply::Prepared(None)));
             }
-            let step = move |transaction: &mut Transaction<'_>| self::batch(transaction, &queries);
-            let prepared = shard.prepare(&batch, writers, step);
-            Outcome::of_write(prepared, |answers| Reply::Prepared(Some(answers)))
+            let step = move |transaction: &mut Transaction<'_>| self::batch(transaction, &work);
+            let is_yes = |step: &Step| matches!(step, Step::Done(_));
+            let prepared = shard.prepare(&batch, writers, step, is_yes);
+            Outcome::of_write(prepared, |step| match step {
+                Step::Done(answers) => Reply::Prepared(Some(answers)),
+                Step::Unmet(unmet) => Reply::Unmet(unmet),
+            })
         }
         Operation::Finish { batch } => Ok(Outcome::after(Reply::Done, shard.finish(&batch)?)),
         Operation::Sync => Ok(Outcome::after(Reply::Done, shard.sync()?)),
@@ -85,10 +94,13 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
     }
 }
 
-/// What operations read and write, as locks.
-pub fn locks_of<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> LockSet {
+/// What a batch reads and writes on a shard, as locks.
+pub fn locks_of(work: &Work) -> LockSet {
     let mut locks = LockSet::default();
-    for operation in operations {
+    for (_, condition) in &work.conditions {
+        condition.lock(&mut locks);
+    }
+    for (_, operation) in &work.queries {
         match operation {
             Operation::Get { collection, key } => locks.key(collection, key, false),
             Operation::Set { collection, key, .. } | Operation::Delete { collection, key } => {
@@ -204,11 +216,21 @@ fn update(
     Ok(affected)
 }
 
-fn batch(
-    transaction: &mut Transaction<'_>,
-    operations: &[(usize, Operation)],
-) -> Result<Answers, Failure> {
-    for (_, operation) in operations {
+/// What a batch came to on a shard.
+enum Step {
+    Done(Answers),
+    /// A condition did not hold; nothing was written.
+    Unmet(Box<Unmet>),
+}
+
+fn batch(transaction: &mut Transaction<'_>, work: &Work) -> Result<Step, Failure> {
+    if !work.conditions.is_empty() {
+        condition::prefetch(transaction, &work.conditions)?;
+        if let Some(unmet) = condition::first_unmet(transaction, &work.conditions)? {
+            return Ok(Step::Unmet(Box::new(unmet)));
+        }
+    }
+    for (_, operation) in &work.queries {
         // What lies on the disk is read all at once, before anything is changed.
         let _ = match operation {
             Operation::Get { collection, key } => transaction.get(collection, key).map(drop),
@@ -229,7 +251,7 @@ fn batch(
             })
             .map_err(|cause| Failure::Batch { index: *index, cause: Box::new(cause) })
     };
-    operations.iter().map(step).collect()
+    Ok(Step::Done(work.queries.iter().map(step).collect::<Result<_, _>>()?))
 }
 
 /// `rows_left` is what the batch may still look at in scans and updates.
@@ -295,10 +317,15 @@ impl Reply {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Value(value) => value.as_ref().map_or(0, |value| value.data.len()),
-            Self::Affected(_) | Self::Done | Self::Recent(_) | Self::Prepared(None) => 0,
+            Self::Affected(_)
+            | Self::Unmet(_)
+            | Self::Done
+            | Self::Recent(_)
+            | Self::Prepared(None) => 0,
             Self::Page(page) => page.rows.iter().map(row_bytes).sum(),
-            Self::Batch(replies) => replies.iter().map(Self::bytes).sum(),
-            Self::Prepared(Some(answers)) => answers.iter().map(|(_, reply)| reply.bytes()).sum(),
+            Self::Batch(answers) | Self::Prepared(Some(answers)) => {
+                answers.iter().map(|(_, reply)| reply.bytes()).sum()
+            }
         }
     }
 }

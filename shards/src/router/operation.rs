@@ -8,7 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{coordinator::Answers, predicate::Predicate, update::Change};
+use super::{
+    condition::{Condition, Unmet},
+    coordinator::Answers,
+    predicate::Predicate,
+    update::Change,
+};
 use crate::{
     recent::Share,
     storage::{Batch, BatchId, Epoch, LockSet, Page, Value, Writers},
@@ -27,8 +32,8 @@ pub enum Operation {
     Scan(Scan),
     /// Change the rows of these keys that still match, all or none.
     Update { collection: ByteString, keys: Vec<Bytes>, change: Arc<Change> },
-    /// Do all or none, in this order.
-    Batch(Vec<Operation>),
+    /// Do all of these or none.
+    Batch(Work),
     /// Lock for a batch across shards, and wait for what is in the way.
     Lock { batch: Arc<Batch>, locks: LockSet },
     /// Do this shard's share of a batch across shards, so that it can still be undone.
@@ -50,7 +55,17 @@ pub struct Prepare {
     pub locks: Option<LockSet>,
     /// The shards that the batch writes to; none if this share only reads.
     pub writers: Option<Writers>,
-    /// The queries, each with its place in the batch.
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// What a batch does on one shard: its queries in their order, if all conditions hold before the first. Each with its place
+/// in the batch.
+#[derive(Clone, Debug, Default)]
+pub struct Work {
+    /// What must be true.
+    pub conditions: Vec<(usize, Condition)>,
+    /// What is done then.
     pub queries: Vec<(usize, Operation)>,
 }
 
@@ -82,8 +97,10 @@ pub enum Reply {
     Affected(u64),
     /// Of a scan.
     Page(Page),
-    /// Of a batch, one for each operation.
-    Batch(Vec<Reply>),
+    /// Of a batch, one for each query.
+    Batch(Answers),
+    /// Of a batch, or of a share of one: a condition did not hold.
+    Unmet(Box<Unmet>),
     /// Of a share of a batch across shards; none if a lock was in the way.
     Prepared(Option<Answers>),
     /// Of what happened lately on a reactor.

@@ -4,13 +4,14 @@
 use super::fields::{Fields, Wire};
 use crate::{
     failure::Failure,
-    limits::{BATCH_QUERIES_MAX, CONDITION_BYTES_MAX},
+    limits::{BATCH_QUERIES_MAX, CONDITION_BYTES_MAX, CONDITIONS_MAX},
 };
 
 const QUERY: u32 = 1;
 const REQUEST_ID: u32 = 2;
 const FILTER: u32 = 4;
 const UPDATE: u32 = 5;
+const CONDITION: u32 = 6;
 
 /// Refuses a `QueryRequest` or a `BatchRequest` that takes far more memory than its bytes. What is malformed passes up to
 /// there: prost stops at the same place, and has the words for it.
@@ -37,6 +38,23 @@ pub fn check(message: &[u8]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The same of a `ConditionalBatchRequest`.
+///
+/// # Errors
+/// [`Failure::TooLarge`].
+pub fn check_conditional(message: &[u8]) -> Result<(), Failure> {
+    let (mut conditions, mut fields) = (0, Fields(message));
+    while let Some(Some((field, _))) = fields.next() {
+        conditions += usize::from(field == CONDITION);
+    }
+    if conditions > CONDITIONS_MAX {
+        let text =
+            format!("a batch has at most {CONDITIONS_MAX} conditions, this one has {conditions}");
+        return Err(Failure::TooLarge(text));
+    }
+    check(message)
 }
 
 /// The request id of a request that is not unpacked.
@@ -67,6 +85,7 @@ mod tests {
     use amaters_fuzz::memory;
     use amaters_proto::{
         aql::{BatchRequest, QueryRequest},
+        kv::v1::{Condition, ConditionalBatchRequest},
         query::{FilterQuery, GetQuery, Query, UpdateQuery, query::Query as Kind},
         types::{AndPredicate, Predicate, Update, predicate::Predicate as Wire},
     };
@@ -104,6 +123,19 @@ mod tests {
             let request = QueryRequest { query, ..Default::default() };
             check(&request.encode_to_vec()).unwrap();
         }
+    }
+
+    #[test]
+    fn many_conditions_are_refused() {
+        let request = |count| {
+            let conditions = vec![Condition::default(); count];
+            ConditionalBatchRequest { conditions, ..Default::default() }.encode_to_vec()
+        };
+        check_conditional(&request(CONDITIONS_MAX)).unwrap();
+        let refused = check_conditional(&request(CONDITIONS_MAX + 1));
+        assert!(matches!(refused, Err(Failure::TooLarge(_))), "{refused:?}");
+        let many = batch(&Kind::Get(GetQuery::default()), BATCH_QUERIES_MAX + 1);
+        assert!(matches!(check_conditional(&many), Err(Failure::TooLarge(_))));
     }
 
     #[test]

@@ -5,6 +5,10 @@
 //! Fields of a message may come in any order (protobuf encoding specification); the value is
 //! written last where there is one, so that everything before it is one short piece.
 
+mod found;
+
+pub use found::FoundAnswer;
+
 use amaters_proto::errors::ErrorResponse;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
@@ -171,7 +175,7 @@ fn reply_length(reply: &Reply) -> usize {
         Reply::Value(Some(value)) => nested(nested(blob_length(value))),
         Reply::Affected(rows) => nested(number(*rows)),
         Reply::Page(page) => nested(rows_length(&page.rows)),
-        Reply::Batch(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
+        Reply::Batch(_) | Reply::Unmet(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
             unreachable!("no client is answered with these")
         }
     }
@@ -195,7 +199,7 @@ fn write_reply(writer: &mut Writer<'_>, reply: &Reply) {
             put_nested(buffer, 2, rows_length(&page.rows));
             write_rows(writer, 2, &page.rows);
         }
-        Reply::Batch(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
+        Reply::Batch(_) | Reply::Unmet(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
             unreachable!("no client is answered with these")
         }
     }

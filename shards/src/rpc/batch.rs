@@ -1,7 +1,8 @@
-//! A batch of plans, as one atomic step over as many shards as it needs.
+//! A batch of plans, as one atomic step over as many shards as it needs, if its conditions hold.
 
 use std::{collections::BTreeMap, rc::Rc, time::Instant};
 
+use amaters_proto::query::Query;
 use futures_util::{StreamExt as _, stream};
 
 use super::{
@@ -13,12 +14,25 @@ use crate::{
     limits::{SNAPSHOT_LIFETIME, UNARY_ROWS_BYTES_MAX},
     router::{
         Router,
-        coordinator::{self, Answers, Deadline, Share},
+        condition::Condition,
+        coordinator::{self, Answers, Deadline, Ended, Share},
         execute::{batch_answer_too_large, locks_of},
-        operation::{Operation, Reply, Scan},
+        operation::{Operation, Reply, Scan, Work},
     },
     storage::{LockSet, Page},
 };
+
+/// Checks the queries of a batch.
+///
+/// # Errors
+/// [`Failure::Batch`].
+pub fn plans(queries: Vec<Query>) -> Result<Vec<Plan>, Failure> {
+    let plan = |(index, query)| {
+        let failed = |cause| Failure::Batch { index, cause: Box::new(cause) };
+        Plan::of(Some(query)).map_err(failed)
+    };
+    queries.into_iter().enumerate().map(plan).collect()
+}
 
 /// Runs plans as one atomic batch, in order.
 ///
@@ -29,24 +43,39 @@ pub async fn run(
     plans: Vec<Plan>,
     deadline: Option<Deadline>,
 ) -> Result<Vec<Reply>, Failure> {
+    match run_if(router, Vec::new(), plans, deadline).await? {
+        Ended::Committed(replies) => Ok(replies),
+        Ended::Unmet(_) => Err(Failure::Internal("a batch without conditions met none".into())),
+    }
+}
+
+/// The same, if all conditions hold before the first plan.
+///
+/// # Errors
+/// As [`run`], and [`Failure::Condition`].
+pub async fn run_if(
+    router: &Rc<Router>,
+    conditions: Vec<Condition>,
+    plans: Vec<Plan>,
+    deadline: Option<Deadline>,
+) -> Result<Ended<Vec<Reply>>, Failure> {
     if let Some(index) = plans.iter().position(|plan| matches!(plan, Plan::Command(_))) {
         let text = "admin commands do not belong in a batch".to_owned();
         return Err(Failure::Batch { index, cause: Box::new(Failure::InvalidRequest(text)) });
     }
-    if router.shards() > 1 && plans.iter().all(only_reads) {
-        return read(router, plans).await;
+    if router.shards() > 1 && conditions.is_empty() && plans.iter().all(only_reads) {
+        return read(router, plans).await.map(Ended::Committed);
     }
     let windows: Vec<Window> = plans.iter().map(Window::of).collect();
-    let mut shares = shares(router, plans);
+    let mut shares = shares(router, conditions, plans);
     let conclude = move |answers| conclude(answers, &windows);
     match shares.len() {
-        0 => Ok(Vec::new()),
+        0 => Ok(Ended::Committed(Vec::new())),
         1 => on_one_shard(router, shares.remove(0), deadline, conclude).await,
         _ => {
             for share in &mut shares {
-                let queries = share.queries.iter().map(|(_, operation)| operation);
-                (share.locks, share.writes) =
-                    (locks_of(queries.clone()), queries.into_iter().any(writes));
+                share.locks = locks_of(&share.work);
+                share.writes = share.work.queries.iter().any(|(_, operation)| writes(operation));
             }
             coordinator::run(router, shares, deadline, conclude).await
         }
@@ -90,25 +119,33 @@ async fn on_one_shard(
     share: Share,
     deadline: Option<Deadline>,
     conclude: impl FnOnce(Vec<Answers>) -> Result<Vec<Reply>, Failure>,
-) -> Result<Vec<Reply>, Failure> {
+) -> Result<Ended<Vec<Reply>>, Failure> {
     if let Some(Deadline { timeout, .. }) =
         deadline.filter(|deadline| deadline.at <= Instant::now())
     {
         return Err(Failure::BatchTimeout { millis: timeout.as_millis() as u64 });
     }
-    let operations = share.queries.into_iter().map(|(_, operation)| operation).collect();
-    match router.run(share.shard, Operation::Batch(operations)).await? {
-        Reply::Batch(replies) => conclude(vec![replies.into_iter().enumerate().collect()]),
+    match router.run(share.shard, Operation::Batch(share.work)).await? {
+        Reply::Batch(answers) => conclude(vec![answers]).map(Ended::Committed),
+        Reply::Unmet(unmet) => Ok(Ended::Unmet(unmet)),
         _ => Err(Failure::Internal("a batch was answered by something else".into())),
     }
 }
 
 /// What each shard has to do, in the order of the shards: keys go to one, rows to all.
-fn shares(router: &Router, plans: Vec<Plan>) -> Vec<Share> {
+fn shares(router: &Router, conditions: Vec<Condition>, plans: Vec<Plan>) -> Vec<Share> {
     let mut shares: BTreeMap<u32, Share> = BTreeMap::new();
+    let new = |shard| {
+        let (locks, work) = (LockSet::default(), Work::default());
+        move || Share { shard, locks, writes: false, work }
+    };
+    for (index, condition) in conditions.into_iter().enumerate() {
+        let shard = router.shard_of(&condition.collection, &condition.key);
+        let share = shares.entry(shard).or_insert_with(new(shard));
+        share.work.conditions.push((index, condition));
+    }
     let mut add = |shard, index, operation| {
-        let new = || Share { shard, locks: LockSet::default(), writes: false, queries: Vec::new() };
-        shares.entry(shard).or_insert_with(new).queries.push((index, operation));
+        shares.entry(shard).or_insert_with(new(shard)).work.queries.push((index, operation));
     };
     for (index, plan) in plans.into_iter().enumerate() {
         let operation = match plan {

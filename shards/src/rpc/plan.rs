@@ -131,7 +131,11 @@ pub fn whole(collection: ByteString) -> Scan {
     }
 }
 
-fn place(name: String, key: Option<Key>) -> Result<(ByteString, Bytes), Failure> {
+/// A collection and a key in it.
+///
+/// # Errors
+/// [`Failure::MissingField`], and what is wrong with the name.
+pub fn place(name: String, key: Option<Key>) -> Result<(ByteString, Bytes), Failure> {
     let key = key.ok_or(Failure::MissingField("key"))?.data;
     Ok((collection(name)?, key))
 }

@@ -165,6 +165,7 @@ mod tests {
         let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
         for expected in [
             "amaters.aql.AqlService",
+            "amaters.kv.v1.KvService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection",

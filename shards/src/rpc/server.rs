@@ -9,13 +9,13 @@ use amaters_proto::{
 use crate::core::{Health, Process};
 
 /// The services whose health can be asked for; the empty name means the server.
-const SERVICES: [&str; 2] = ["", "amaters.aql.AqlService"];
+const SERVICES: [&str; 3] = ["", "amaters.aql.AqlService", "amaters.kv.v1.KvService"];
 
 /// The protocol that is spoken.
 const PROTOCOL: Version = Version { major: 0, minor: 2, patch: 0 };
 
 /// What clients may ask for.
-const CAPABILITIES: [&str; 10] = [
+const CAPABILITIES: [&str; 12] = [
     "query.get",
     "query.set",
     "query.delete",
@@ -26,6 +26,8 @@ const CAPABILITIES: [&str; 10] = [
     "stream.range",
     "stream.filter",
     "interactive",
+    "kv.get",
+    "kv.conditional_batch",
 ];
 
 /// Answers `AqlService.HealthCheck`.

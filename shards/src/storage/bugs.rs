@@ -34,6 +34,10 @@ pub(super) enum Bug {
     AbortNotLogged,
     /// A memtable is flushed before the other shards know that its batches count.
     PartnersNotTold,
+    /// What a batch that is not to be done has read is told before it is durable.
+    NoBeforeDurable,
+    /// The log keeps no room for the marks of batches.
+    NoRoomForMarks,
     /// A flush is installed without telling those who read meanwhile.
     FlushNotTold,
     /// What has been overwritten in a memtable is forgotten when that is frozen, though snapshots want it.

@@ -136,7 +136,8 @@ async fn rewrite(shard: &Shard, found: Found) -> Result<Option<Ticket>, StorageE
     let found = Rc::new(found);
     loop {
         let place = Rc::clone(&found);
-        let locks = LockSet::of_write(&found.collection, &found.key);
+        let locked = Rc::clone(&found);
+        let locks = move || LockSet::of_write(&locked.collection, &locked.key);
         let step = shard.transact(locks, move |transaction| {
             transaction.rewrite(&place.collection, &place.key, place.blob)
         });

@@ -212,9 +212,24 @@ impl Loop<'_> {
                 let outcome = self.inner.state.borrow_mut().settle(group, sequence, keep);
                 outcome.settle(Ok(()));
             }
-            Err(AppendError::NoSpace(error)) => self.fail(&error),
+            Err(AppendError::NoSpace(error)) => {
+                let behind = self.inner.state.borrow_mut().give_back_marks(&group);
+                self.fail(&error);
+                if let Some(behind) = behind {
+                    behind.settle(Err(error));
+                }
+                self.ask_for_room();
+            }
             Err(AppendError::Fatal(error)) => self.poison(&error),
         }
+    }
+
+    /// Has the memtable flushed, however small it is, if the log will be shorter by that: its disk may be another than that
+    /// of the tables, where there is room.
+    fn ask_for_room(&self) {
+        let mut state = self.inner.state.borrow_mut();
+        let has_place = state.memtable.frozen_count() == 0;
+        state.freeze_asked |= has_place && self.journal.segments() > 1;
     }
 
     /// Writes a group, as durable as the mode says, and tells the sequence of its first record.
@@ -294,9 +309,13 @@ impl Loop<'_> {
     }
 
     /// Begins a segment, writes the parts of batches that are under way to it, so that all before it can be dropped some day,
-    /// and freezes what came before them.
+    /// and freezes what came before them. Without room for a segment the last one goes on, and is dropped later: those
+    /// before it make room.
     async fn restate_parts(&mut self) -> Result<(), AppendError> {
-        self.journal.rotate().await?;
+        match self.journal.rotate(&self.inner.state).await {
+            Ok(()) | Err(AppendError::NoSpace(_)) => {}
+            Err(error) => return Err(error),
+        }
         let first = self.journal.sequence();
         let group = self.inner.state.borrow_mut().restate();
         if group.records() > 0 && !is_planted(Bug::PartsNotRestated) {

@@ -30,6 +30,8 @@ pub(super) struct Group {
     pub(super) blob_bytes: u64,
     /// It is to be durable whatever the sync mode.
     pub(super) must_sync: bool,
+    /// It is made of marks for which room has been kept.
+    pub(super) has_room: bool,
     pub(super) outcome: Rc<Outcome>,
 }
 
@@ -63,6 +65,15 @@ impl Group {
     /// Records in it.
     pub(super) fn records(&self) -> u64 {
         self.spans.len() as u64
+    }
+
+    /// The batches that it says to count.
+    pub(super) fn commit_marks(&self) -> impl Iterator<Item = BatchId> {
+        let marks = self.spans.iter().flat_map(|span| &span.marks);
+        marks.filter_map(|mark| match mark {
+            Mark::Commit(id) => Some(*id),
+            Mark::Part(..) | Mark::Abort(_) => None,
+        })
     }
 
     /// Writes that it has memory for.
@@ -181,6 +192,7 @@ impl Group {
         self.bytes = 0;
         self.blob_bytes = 0;
         self.must_sync = false;
+        self.has_room = false;
         self.outcome = Rc::default();
     }
 }

@@ -16,7 +16,7 @@ use super::{
     disk::Synced,
     entry::Sequence,
     group::Group,
-    log::{AppendError, Coverage, Log, Retired},
+    log::{AppendError, Coverage, Log, Retired, Room},
     state::State,
 };
 
@@ -70,7 +70,9 @@ impl Journal {
     ) -> Result<(), AppendError> {
         match self {
             Self::Logged(log) => {
-                let append = log.append(group.bytes, |records| {
+                let behind = state.borrow().bytes_left_behind(group);
+                let room = if group.has_room { Room::Left(behind) } else { Room::Leaving(behind) };
+                let append = log.append_with(room, group.bytes, |records| {
                     group.write(&state.borrow().memtable, records);
                 });
                 append.await
@@ -115,9 +117,12 @@ impl Journal {
     }
 
     /// Lets the next record be one that is dropped later than those so far.
-    pub(super) async fn rotate(&mut self) -> Result<(), AppendError> {
+    pub(super) async fn rotate(&mut self, state: &RefCell<State>) -> Result<(), AppendError> {
         match self {
-            Self::Logged(log) => log.rotate().await,
+            Self::Logged(log) => {
+                let behind = state.borrow().bytes_left_behind(&Group::default());
+                log.rotate(behind).await
+            }
             Self::Unlogged(_) => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ mod writer;
 pub(super) use record::{PAYLOAD_BYTES_MAX, record_bytes};
 pub(super) use replay::{Found, Replay, numbers, read};
 pub(super) use retired::Retired;
-pub(super) use writer::{AppendError, Log, Records};
+pub(super) use writer::{AppendError, Log, Records, Room};
 
 use std::{path::PathBuf, rc::Rc};
 

@@ -317,7 +317,7 @@ impl Shard {
     /// been read. `f` must not write to this shard but through the transaction; that panics.
     pub fn transact<T: 'static, E: From<StorageError> + 'static>(
         &self,
-        locks: LockSet,
+        locks: impl Fn() -> LockSet + 'static,
         f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
     ) -> Answer<(T, Ticket), E> {
         self.count(|operations| &mut operations.transactions);
@@ -327,28 +327,36 @@ impl Shard {
     /// The same, as a part of an operation that is counted already.
     fn in_turn<T: 'static, E: From<StorageError> + 'static>(
         &self,
-        locks: LockSet,
+        locks: impl Fn() -> LockSet + 'static,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
     ) -> Answer<(T, Ticket), E> {
+        let mut stage = |shard: &Self, _: &T, own: &mut [CollectionWrites]| shard.stage(own);
         let mut misses = Vec::new();
-        if self.0.state.borrow().locks.allows(&locks) {
-            match self.attempt(&Fetched::default(), &mut f, &mut Self::stage) {
+        if self.allows(&locks) {
+            match self.attempt(&Fetched::default(), &mut f, &mut stage) {
                 Attempt::Ended(result) => return Answer::Now(result),
                 Attempt::Missed(missed) => misses = missed,
             }
         }
         let shard = self.clone();
         Answer::Later(Box::pin(async move {
-            let _claim = Claim::take(&shard, locks).await?;
-            shard.attempts(misses, f, Self::stage).await
+            let _claim = Claim::take(&shard, locks()).await?;
+            shard.attempts(misses, f, stage).await
         }))
     }
 
-    /// Runs `f` as one atomic step, and hands what it wrote to `stage`.
+    /// Whether nothing is in the way of `locks`, which is asked only where something may be.
+    fn allows(&self, locks: impl Fn() -> LockSet) -> bool {
+        let held = &self.0.state.borrow().locks;
+        held.is_empty() || held.allows(&locks())
+    }
+
+    /// Runs `f` as one atomic step, and hands its result and what it wrote to `stage`.
     fn run_step<T: 'static, E: From<StorageError> + 'static>(
         &self,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
-        mut stage: impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError> + 'static,
+        mut stage: impl FnMut(&Self, &T, &mut [CollectionWrites]) -> Result<Ticket, StorageError>
+        + 'static,
     ) -> Answer<(T, Ticket), E> {
         let misses = match self.attempt(&Fetched::default(), &mut f, &mut stage) {
             Attempt::Ended(result) => return Answer::Now(result),
@@ -363,7 +371,7 @@ impl Shard {
         &self,
         mut misses: Vec<Miss>,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
-        mut stage: impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
+        mut stage: impl FnMut(&Self, &T, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
     ) -> Result<(T, Ticket), E> {
         let mut fetched = Fetched::default();
         loop {
@@ -381,7 +389,7 @@ impl Shard {
         &self,
         fetched: &Fetched,
         f: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
-        stage: &mut impl FnMut(&Self, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
+        stage: &mut impl FnMut(&Self, &T, &mut [CollectionWrites]) -> Result<Ticket, StorageError>,
     ) -> Attempt<T, E> {
         let state = self.0.state.borrow();
         let mut transaction = Transaction::new(&state, &self.0.cache, fetched);
@@ -391,7 +399,10 @@ impl Shard {
             return Attempt::Missed(misses);
         }
         drop(state);
-        Attempt::Ended(result.and_then(|result| Ok((result, stage(self, &mut own)?))))
+        Attempt::Ended(result.and_then(|result| {
+            let ticket = stage(self, &result, &mut own)?;
+            Ok((result, ticket))
+        }))
     }
 
     /// Makes one record of what a step wrote.
@@ -433,7 +444,7 @@ impl Shard {
         let set = move |transaction: &mut Transaction<'_>| {
             transaction.set(&collection, &key, value.clone())
         };
-        self.in_turn(locks, set)
+        self.in_turn(move || locks.clone(), set)
     }
 
     /// Deletes a key and says whether it had a value.
@@ -443,7 +454,9 @@ impl Shard {
             Err(StorageError::OnDisk | StorageError::Locked) => {
                 let (collection, key) = (collection.to_owned(), key.to_vec());
                 let locks = LockSet::of_write(&collection, &key);
-                self.in_turn(locks, move |transaction| transaction.delete(&collection, &key))
+                let delete =
+                    move |transaction: &mut Transaction<'_>| transaction.delete(&collection, &key);
+                self.in_turn(move || locks.clone(), delete)
             }
             result => Answer::Now(result),
         }

@@ -28,6 +28,7 @@ use super::{
     locks::Locks,
     log::PAYLOAD_BYTES_MAX,
     memtable::{Frozen, Memtable, TableId, collection_bytes},
+    owed::Owed,
     part::Parts,
     past::Past,
     stats::{Level, Stats},
@@ -56,6 +57,8 @@ pub(super) struct State {
     /// What batches across shards keep others from.
     pub(super) locks: Locks,
     parts: Parts,
+    /// Marks that the log keeps room for.
+    owed: Owed,
     /// Flushes that have been installed since the start: each moves entries from memory to tables.
     pub(super) flushes: u64,
     /// Why the last flush failed, if it did.
@@ -108,6 +111,7 @@ impl State {
             epochs,
             locks: Locks::default(),
             parts: Parts::default(),
+            owed: Owed::default(),
             flushes: 0,
             flush_failed: None,
             merge_failed: None,
@@ -239,6 +243,7 @@ impl State {
         self.past.keep(layer, before, &look);
         self.past.release(&look, self.memtable_bytes_max);
         self.flushed = layer.last();
+        layer.batches().iter().for_each(|(id, _)| self.owed.forget(*id));
         self.flushes += u64::from(!is_planted(Bug::FlushNotTold));
         self.memtable.flushed();
         self.stats.flushes += 1;

@@ -67,6 +67,22 @@ impl<'a> Transaction<'a> {
         Ok(found.is_some_and(|change| change != Change::Tombstone))
     }
 
+    /// The length of a key's value, if it has one. Large data are not read for that.
+    ///
+    /// # Errors
+    /// [`StorageError::OnDisk`] and what the disk says.
+    pub fn data_bytes(
+        &mut self,
+        collection: &str,
+        key: &[u8],
+    ) -> Result<Option<usize>, StorageError> {
+        Ok(match self.find(collection, key)? {
+            None | Some(Change::Tombstone) => None,
+            Some(Change::Inline(value)) => Some(value.data.len()),
+            Some(Change::Blob(_, blob)) => Some(blob.bytes as usize),
+        })
+    }
+
     /// Whether everything that was asked for so far was here. Those who ask for all of it first, and then this, are run
     /// twice at most.
     ///

@@ -88,7 +88,12 @@ fn commit_records(next: &mut Next<'_>, shard: usize, frozen: &Frozen) {
             continue;
         }
         let record = Record::Commit(*id);
-        for at in others(world, *id, shard).filter(|at| !state.shards[*at].log.has(record)) {
+        // One is enough; and who has flushed its part needs none.
+        let owes = |at: &usize| {
+            let log = &state.shards[*at].log;
+            log.has(part) && !log.has(record)
+        };
+        for at in others(world, *id, shard).filter(owes) {
             if world.has(Bug::CommitRecordWaits) && state.shards[at].frozen.is_some() {
                 continue;
             }
@@ -104,7 +109,9 @@ fn name_table(next: &mut Next<'_>, shard: usize, frozen: &Frozen) {
     let is_known = |id: &Id| {
         others(world, *id, shard).all(|at| {
             let log = &state.shards[at].log;
-            let known = log.has_durable(Record::Commit(*id)) || world.has(Bug::NoCommitRecord);
+            let known = log.has_durable(Record::Commit(*id))
+                || !log.has(Record::Part(*id))
+                || world.has(Bug::NoCommitRecord);
             known && !log.may_lose(Record::Part(*id))
         })
     };

@@ -1,6 +1,7 @@
 """Everything that the server promises on the wire, asked by Python's grpcio.
 
-    client.py ADDRESS FOLDER     FOLDER holds types.proto, query.proto, errors.proto, aql.proto
+    client.py ADDRESS FOLDER     FOLDER holds types.proto, query.proto, errors.proto, aql.proto,
+                         kv.proto
 
 The stubs are made from those files when the script starts; health and reflection come from
 grpcio's own packages. One line for each check; the first that fails ends the script. At the end
@@ -8,6 +9,7 @@ it compares what it called with what the server's reflection lists: every method
 """
 
 import faulthandler
+import hashlib
 import importlib
 import random
 import sys
@@ -64,9 +66,10 @@ class Server:
     def __init__(self, address, stubs):
         self.address = address
         self.recorder = Recorder()
-        self.aql, self.query, self.types, self.aql_grpc = stubs
+        self.aql, self.query, self.types, self.kv, self.aql_grpc, self.kv_grpc = stubs
         self.channel = self.connect()
         self.stub = self.aql_grpc.AqlServiceStub(self.channel)
+        self.kv_stub = self.kv_grpc.KvServiceStub(self.channel)
 
     def connect(self, **settings):
         options = [
@@ -288,6 +291,48 @@ def a_batch_is_done_in_order_or_not_at_all(server):
     assert len(response.results.results) == 0, response
 
 
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+@check
+def conditions_compare_and_swap_values_over_all_shards(server):
+    def swap(conditions, *queries):
+        request = server.kv.ConditionalBatchRequest(
+            queries=[server.query.Query(**query) for query in queries], conditions=conditions
+        )
+        return server.kv_stub.ConditionalBatch(request, timeout=CALL_SECONDS)
+
+    def condition(key, **expected):
+        return server.kv.Condition(collection="kv", key=server.key(key), **expected)
+
+    names = [f"k{number}" for number in range(8)]
+    absent = [condition(name, absent=server.kv.Absent()) for name in names]
+    first = [{"set": server.set("kv", name, ciphertext(70_000))} for name in names]
+    response = swap(absent, *first)
+    assert len(response.results.results) == 8, response
+    response = swap(absent, *first)
+    assert response.WhichOneof("response") == "unmet", response
+    assert response.unmet.index == 0 and response.unmet.key.data == b"k0", response
+    assert response.unmet.sha256 == sha256(ciphertext(70_000)), response
+
+    request = server.kv.GetRequest(collection="kv", key=server.key("k3"))
+    found = server.kv_stub.Get(request, timeout=CALL_SECONDS).found
+    assert found.value.data == ciphertext(70_000) and found.sha256 == sha256(found.value.data)
+    same = [condition(name, sha256=found.sha256) for name in names]
+    response = swap(same, {"set": server.set("kv", "k3", b"new")})
+    assert response.results.results[0].success.affected_rows == 1, response
+    response = swap(same, {"delete": server.delete("kv", "k0")})
+    assert response.unmet.index == 3 and response.unmet.sha256 == sha256(b"new"), response
+    present = condition("nothing", present=server.kv.Present())
+    response = swap([present], {"delete": server.delete("kv", "k0")})
+    assert response.unmet.WhichOneof("found") == "absent", response
+    assert server.result(get=server.get("kv", "k0")).single.value.data == ciphertext(70_000)
+    request.key.data = b"nothing"
+    response = server.kv_stub.Get(request, timeout=CALL_SECONDS)
+    assert response.WhichOneof("response") == "absent", response
+
+
 @check
 def an_interactive_stream_answers_in_order_with_errors_in_band(server):
     def requests():
@@ -380,7 +425,7 @@ def both_healths_and_the_server_info_are_told(server):
     assert "query.filter" in info.capabilities, info
 
     health = health_pb2_grpc.HealthStub(server.channel)
-    for service in ("", "amaters.aql.AqlService"):
+    for service in ("", "amaters.aql.AqlService", "amaters.kv.v1.KvService"):
         request = health_pb2.HealthCheckRequest(service=service)
         serving = health_pb2.HealthCheckResponse.SERVING
         assert health.Check(request, timeout=CALL_SECONDS).status == serving
@@ -412,6 +457,7 @@ def reflection_lists_and_describes_every_service(server):
     services = set(database.get_services())
     expected = {
         "amaters.aql.AqlService",
+        "amaters.kv.v1.KvService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
@@ -474,7 +520,7 @@ def reflection_v1_is_found_by_v1alpha_and_answers_the_same(server):
         request_class(file_by_filename="nothing.proto"),
     ]
     listed, found, absent = call(iter(requests), timeout=CALL_SECONDS)
-    assert len(listed.list_services_response.service) == 4, listed
+    assert len(listed.list_services_response.service) == 5, listed
     assert len(found.file_descriptor_response.file_descriptor_proto) == 4, found
     assert absent.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0], absent
 
@@ -492,11 +538,11 @@ def every_method_of_every_service_was_called(server):
 
 def stubs(folder, made):
     """Makes stubs of the server's own files and gives the modules that the checks use."""
-    files = ["types.proto", "query.proto", "errors.proto", "aql.proto"]
+    files = ["types.proto", "query.proto", "errors.proto", "aql.proto", "kv.proto"]
     words = ["protoc", f"-I{folder}", f"--python_out={made}", f"--grpc_python_out={made}"]
     assert protoc.main(words + files) == 0, "protoc refuses the .proto files"
     sys.path.insert(0, made)
-    modules = ("aql_pb2", "query_pb2", "types_pb2", "aql_pb2_grpc")
+    modules = ("aql_pb2", "query_pb2", "types_pb2", "kv_pb2", "aql_pb2_grpc", "kv_pb2_grpc")
     return [importlib.import_module(name) for name in modules]
 
 

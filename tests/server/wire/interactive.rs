@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tonic::{Streaming, metadata::MetadataMap};
 
 use super::{
-    client::{Client, ONE, Site, bounded, on_every_kind},
-    queries::{Asked, blob, ciphertext, everything, get, request, set},
+    client::{Client, ONE, Site, affected, bounded, on_every_kind, rows},
+    queries::{Asked, add, any, blob, ciphertext, delete, everything, get, request, set, update},
     raw::{EXECUTE_INTERACTIVE, Raw, grpc},
 };
 
@@ -169,6 +169,159 @@ async fn a_stream_may_carry_more_than_a_connection_may_hold_at_once() {
         }
         talk.end().await;
         assert!(client.data("i", "k").await == ciphertext(128 * 1024, 39));
+    })
+    .await;
+}
+
+/// A stream whose answers nobody reads goes on with what does not wait for them, and with no more than may be under way.
+#[tokio::test]
+async fn requests_behind_answers_that_nobody_reads_are_done_up_to_the_bound() {
+    const BEHIND: usize = 200;
+
+    on_every_kind(async |client| {
+        client.set("large", "k", ciphertext(4 << 20, 1)).await;
+        let slow = Client::connect_with(client.address, |endpoint| {
+            endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535)
+        });
+        let mut talk = Talk::begin(&slow.await).await;
+        // The first fills the windows, and the second waits for them.
+        for n in 0..2 {
+            talk.say(n, get("large", "k"));
+        }
+        for n in 2..BEHIND {
+            talk.say(n, set("behind", format!("k{n}"), blob("v")));
+        }
+        let mut done = 0;
+        while done == 0 {
+            done = client.rows(everything("behind")).await.len();
+            assert!(done < 64, "{done} requests were done behind one that waits");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        for n in 0..2 {
+            assert!(value(talk.hear(n).await).unwrap() == ciphertext(4 << 20, 1));
+        }
+        for n in 2..BEHIND {
+            assert!(matches!(talk.hear(n).await, Response::Result(_)), "{n}");
+        }
+        assert_eq!(client.rows(everything("behind")).await.len(), BEHIND - 2);
+        talk.end().await;
+    })
+    .await;
+}
+
+/// A client that sends as far ahead as it can is slowed down by flow control, however short its requests are.
+#[tokio::test]
+async fn a_client_that_sends_far_ahead_is_not_cut_off() {
+    const AHEAD: usize = 30_000;
+
+    on_every_kind(async |client| {
+        client.set("i", "k", "v").await;
+        let mut talk = Talk::begin(&client).await;
+        for _ in 0..AHEAD {
+            talk.say("", get("i", "k"));
+        }
+        for n in 0..AHEAD {
+            assert_eq!(value(talk.hear("").await).unwrap(), "v", "{n}");
+        }
+        talk.end().await;
+    })
+    .await;
+}
+
+/// Sets, updates and ranges of the same rows, none of which waits for an answer: each sees what came before it.
+#[tokio::test]
+async fn requests_that_touch_the_same_take_effect_in_their_order() {
+    on_every_kind(async |client| {
+        let mut talk = Talk::begin(&client).await;
+        for round in 0u8..30 {
+            for n in 0u8..4 {
+                talk.say("set", set("rows", [n], blob(vec![round])));
+            }
+            talk.say("add", update("rows", any(), vec![add([1])]));
+            talk.say("range", everything("rows"));
+            talk.say("delete", delete("rows", [round % 4]));
+            talk.say("gone", get("rows", [round % 4]));
+        }
+        for round in 0u8..30 {
+            for _ in 0..4 {
+                assert!(matches!(talk.hear("set").await, Response::Result(_)));
+            }
+            talk.hear("add").await;
+            let Response::Result(result) = talk.hear("range").await else { panic!("refused") };
+            let rows = rows(result.result.unwrap());
+            assert_eq!(rows.len(), 4);
+            for row in rows {
+                assert_eq!(row.value.unwrap().data[..], [round + 1]);
+            }
+            talk.hear("delete").await;
+            assert_eq!(value(talk.hear("gone").await), None);
+        }
+        talk.end().await;
+    })
+    .await;
+}
+
+/// Streams that are cut off with requests of every kind under way leave no lock behind, and nothing that waits.
+#[tokio::test]
+async fn streams_that_end_in_the_middle_leave_nothing_in_the_way() {
+    on_every_kind(async |client| {
+        for round in 0u8..20 {
+            let other = Client::connect(client.address).await;
+            // Half of them end with their connection, half by a reset of the stream.
+            let ours = if round % 2 == 0 { &client } else { &other };
+            let mut talk = Talk::begin(ours).await;
+            for n in 0..200 {
+                let key = format!("k{}", n % 7);
+                match n % 5 {
+                    0 => talk.say(n, set("cut", key, blob(vec![round]))),
+                    1 => talk.say(n, delete("cut", key)),
+                    2 => talk.say(n, update("cut", any(), vec![add([1])])),
+                    3 => talk.say(n, everything("cut")),
+                    _ => talk.say(n, get("cut", key)),
+                }
+            }
+            talk.hear(0).await;
+        }
+        let mut talk = Talk::begin(&client).await;
+        for n in 0..7 {
+            talk.say(n, set("cut", format!("k{n}"), blob("v")));
+        }
+        talk.say("all", update("cut", any(), vec![add([0])]));
+        for n in 0..7 {
+            assert!(matches!(talk.hear(n).await, Response::Result(_)));
+        }
+        let Response::Result(result) = talk.hear("all").await else { panic!("refused") };
+        assert_eq!(affected(&result.result.unwrap()), 7);
+        talk.end().await;
+    })
+    .await;
+}
+
+/// Not a test of anything: prints what many requests under way are worth. `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "prints times"]
+async fn figures() {
+    on_every_kind(async |client| {
+        for (what, outstanding) in [("get", 1), ("get", 64), ("set", 1), ("set", 64)] {
+            let count = if what == "get" { 20_000 } else { 5_000 };
+            let mut talk = Talk::begin(&client).await;
+            let begun = std::time::Instant::now();
+            for n in 0..count + outstanding {
+                if n < count {
+                    let key = format!("k{n}");
+                    match what {
+                        "get" => talk.say(n, get("figures", key)),
+                        _ => talk.say(n, set("figures", key, blob("0123456789"))),
+                    }
+                }
+                if n >= outstanding {
+                    talk.hear(n - outstanding).await;
+                }
+            }
+            let rate = f64::from(count) / begun.elapsed().as_secs_f64();
+            println!("{what}, {outstanding} outstanding: {rate:.0}/s");
+            talk.end().await;
+        }
     })
     .await;
 }

@@ -70,6 +70,7 @@ async fn services_are_listed_and_their_files_come_with_what_they_import() {
             let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
             for expected in [
                 "amaters.aql.AqlService",
+                "amaters.kv.v1.KvService",
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection",
                 "grpc.reflection.v1alpha.ServerReflection",

@@ -61,7 +61,7 @@ impl SimDisk {
             crash_at: None,
             fault_at: None,
             crashed: false,
-            capacity_bytes: u64::MAX,
+            capacities: BTreeMap::new(),
         })))
     }
 
@@ -85,7 +85,12 @@ impl SimDisk {
 
     /// Room for all files together.
     pub fn limit(&self, capacity_bytes: u64) {
-        self.0.borrow_mut().capacity_bytes = capacity_bytes;
+        self.limit_folder(Path::new("/"), capacity_bytes);
+    }
+
+    /// Room for all files of a folder and of those in it, as if it were a disk of its own.
+    pub fn limit_folder(&self, folder: &Path, capacity_bytes: u64) {
+        self.0.borrow_mut().capacities.insert(folder.to_owned(), capacity_bytes);
     }
 
     /// Whether the machine has stopped.
@@ -147,7 +152,8 @@ struct World {
     crash_at: Option<u64>,
     fault_at: Option<(u64, Fault)>,
     crashed: bool,
-    capacity_bytes: u64,
+    /// Of folders.
+    capacities: BTreeMap<PathBuf, u64>,
 }
 
 #[derive(Default)]
@@ -260,10 +266,17 @@ impl World {
 
     /// How long a file may become.
     fn room(&self, file: usize) -> usize {
-        let others = self.names.values().filter(|other| **other != file);
-        let taken: u64 = others.map(|other| self.files[*other].current.len() as u64).sum();
-        let room = usize::try_from(self.capacity_bytes.saturating_sub(taken)).unwrap_or(usize::MAX);
-        room.max(self.files[file].current.len())
+        let length = |file: usize| self.files[file].current.len() as u64;
+        let path = self.names.iter().find(|(_, number)| **number == file).map(|(path, _)| path);
+        let room_in = |(folder, capacity): (&PathBuf, &u64)| {
+            path.is_some_and(|path| path.starts_with(folder)).then(|| {
+                let others = self.names.iter().filter(|(path, _)| path.starts_with(folder));
+                let others = others.filter(|(_, other)| **other != file);
+                capacity.saturating_sub(others.map(|(_, other)| length(*other)).sum())
+            })
+        };
+        let room = self.capacities.iter().filter_map(room_in).min().unwrap_or(u64::MAX);
+        usize::try_from(room.max(length(file))).unwrap_or(usize::MAX)
     }
 
     /// Makes the first `changes` durable: those that were there when the call began.

@@ -41,11 +41,11 @@ pub(super) struct Head {
 }
 
 /// Bytes that a record with this payload takes in the file.
-pub(in crate::storage) fn record_bytes(payload_bytes: usize) -> usize {
+pub(in crate::storage) const fn record_bytes(payload_bytes: usize) -> usize {
     (HEAD_BYTES + table_bytes(payload_bytes) + payload_bytes).next_multiple_of(ALIGNMENT as usize)
 }
 
-pub(super) fn table_bytes(payload_bytes: usize) -> usize {
+pub(super) const fn table_bytes(payload_bytes: usize) -> usize {
     payload_bytes.div_ceil(CHUNK_BYTES) * 4
 }
 

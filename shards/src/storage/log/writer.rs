@@ -1,31 +1,24 @@
 //! The writing end of a log. One owner, one call at a time.
 //!
-//! ```text
-//!  0      4096                 synced_to ≤ tail            zero_to
-//!  ├ header ┼ records ──────────┼───────────┼ zeros ────────┤   multiples of 4096: zero_to and every write
-//!                                      └ tail_block: the bytes before tail in its block, written again with the next group
-//! ```
-//!
-//! `append` first makes room, then writes: if there is no room, nothing of the group is in the file. After any other
-//! failure the state of the file is unknown and the log must not be used again.
+//! `append` first makes room, then writes: if there is no room, nothing of the group is in the file, and the segment goes on,
+//! also where it was a new one that found none. After any other failure the state of the file is unknown and the log must
+//! not be used again.
 
-use std::{path::PathBuf, rc::Rc};
+mod current;
 
+pub(in crate::storage) use current::Records;
+
+use std::rc::Rc;
+
+use self::current::Segment;
 use super::{
     LogOptions,
     reader::Reader,
-    record::{Head, Kind, record_bytes},
+    record::record_bytes,
     sealed::{Sealed, SealedSegments},
-    segment::{self, HEADER_BYTES},
+    segment::HEADER_BYTES,
 };
-use crate::storage::{
-    StorageError, bugs,
-    disk::{BLOCK_BYTES, DiskFile, Opening, Synced},
-    header::Binding,
-};
-
-/// Groups from this size on get their room by allocation: writing zeros first would double their cost.
-const LARGE_BYTES: u64 = 256 * 1024;
+use crate::storage::{StorageError, disk::Synced};
 
 /// A log, open at its end.
 pub(in crate::storage) struct Log {
@@ -40,16 +33,13 @@ pub(in crate::storage) struct Log {
     is_full: bool,
 }
 
-struct Segment {
-    binding: Binding,
-    /// Of its first record.
-    sequence: u64,
-    path: PathBuf,
-    file: Rc<dyn DiskFile>,
-    tail: u64,
-    synced_to: u64,
-    zero_to: u64,
-    tail_block: Vec<u8>,
+/// Where a group may go.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum Room {
+    /// Where so many bytes are left behind it.
+    Leaving(u64),
+    /// The same, or if the disk is full into what has been left.
+    Left(u64),
 }
 
 /// Why a group is not in the log.
@@ -77,7 +67,8 @@ impl Log {
         number: u64,
         sequence: u64,
     ) -> Result<Self, StorageError> {
-        let segment = Segment::create(&options, number, sequence).await?;
+        let segment = Segment::reserved(&options, number, sequence, 0).await?;
+        let segment = segment.begin(&options).await?;
         Ok(Self { options, segment, sequence, sealed, is_full: false })
     }
 
@@ -101,11 +92,32 @@ impl Log {
         bytes: u64,
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
-        if self.begins_segment(bytes) {
-            self.begin_segment().await?;
+        self.append_with(Room::Leaving(0), bytes, fill).await
+    }
+
+    /// The same, with room for what must be written however full the disk is.
+    pub(in crate::storage) async fn append_with(
+        &mut self,
+        room: Room,
+        bytes: u64,
+        fill: impl FnOnce(&mut Records<'_>),
+    ) -> Result<(), AppendError> {
+        let (Room::Leaving(behind) | Room::Left(behind)) = room;
+        let made = if self.begins_segment(bytes) {
+            self.begin_segment(bytes + behind).await
+        } else {
+            self.reserve(bytes, behind).await
+        };
+        match (made, room) {
+            (Err(AppendError::NoSpace(_)), Room::Left(_)) if self.has_left(bytes) => {}
+            (made, _) => made?,
         }
-        self.reserve(bytes).await?;
         self.write(bytes, fill).await.map_err(AppendError::Fatal)
+    }
+
+    /// Whether a group fits into what the segment has.
+    fn has_left(&self, bytes: u64) -> bool {
+        !self.is_full && self.segment.tail + bytes <= self.segment.zero_to
     }
 
     /// Appends, syncs, and vouches durably for what was appended: damage to it is told from a torn tail from then on.
@@ -115,7 +127,7 @@ impl Log {
         fill: impl FnOnce(&mut Records<'_>),
     ) -> Result<(), AppendError> {
         let mark_bytes = record_bytes(0) as u64;
-        self.reserve(bytes + mark_bytes).await?;
+        self.reserve(bytes, mark_bytes).await?;
         let vouched = async {
             self.write(bytes, fill).await?;
             self.sync().await?;
@@ -139,8 +151,9 @@ impl Log {
         self.sealed.can_drop_before(sequence, self.segment.sequence)
     }
 
-    async fn reserve(&mut self, bytes: u64) -> Result<(), AppendError> {
-        self.segment.reserve(bytes, &self.options).await.map_err(AppendError::from_reserve)
+    async fn reserve(&mut self, bytes: u64, behind: u64) -> Result<(), AppendError> {
+        let reserved = self.segment.reserve(bytes, behind, &self.options).await;
+        reserved.map_err(AppendError::from_reserve)
     }
 
     async fn write(
@@ -223,22 +236,25 @@ impl Log {
         self.is_full || !is_fresh && self.segment.tail + bytes > self.options.segment_bytes
     }
 
-    /// Begins the next segment, unless nothing is in this one.
-    pub(in crate::storage) async fn rotate(&mut self) -> Result<(), AppendError> {
+    /// Begins the next segment with so many bytes of room, unless nothing is in this one.
+    pub(in crate::storage) async fn rotate(&mut self, room: u64) -> Result<(), AppendError> {
         if self.segment.tail == HEADER_BYTES && !self.is_full {
             return Ok(());
         }
-        self.begin_segment().await
+        self.begin_segment(room).await
     }
 
-    async fn begin_segment(&mut self) -> Result<(), AppendError> {
+    /// Begins the next segment, which has so many bytes of room. Where the disk has not, this one goes on.
+    async fn begin_segment(&mut self, room: u64) -> Result<(), AppendError> {
         if self.is_dirty() {
             self.sync().await.map_err(AppendError::Fatal)?;
         }
-        self.is_full = true;
         let number = self.segment.binding.number + 1;
-        let next = Segment::create(&self.options, number, self.sequence).await;
-        let last = std::mem::replace(&mut self.segment, next.map_err(AppendError::from_reserve)?);
+        let next = Segment::reserved(&self.options, number, self.sequence, room).await;
+        let next = next.map_err(AppendError::from_reserve)?;
+        self.is_full = true;
+        let next = next.begin(&self.options).await.map_err(AppendError::from_reserve)?;
+        let last = std::mem::replace(&mut self.segment, next);
         self.sealed.push(Sealed {
             number: last.binding.number,
             sequence: last.sequence,
@@ -248,147 +264,6 @@ impl Log {
         // It is durable; what closing says cannot change that.
         let _ = last.file.close().await;
         Ok(())
-    }
-}
-
-impl Segment {
-    /// Makes the file with its header, durable under its name.
-    async fn create(
-        options: &LogOptions,
-        number: u64,
-        sequence: u64,
-    ) -> Result<Self, StorageError> {
-        let LogOptions { format, disk, dir, directory_id, shard, .. } = options;
-        let binding = Binding { directory_id: *directory_id, shard: *shard, number };
-        let path = segment::path(format, dir, number);
-        let context = |what: &'static str| {
-            let path = path.clone();
-            move |error| StorageError::io(what, &path, error)
-        };
-        let file = disk.open(&path, Opening::Fresh).await.map_err(context("cannot create"))?;
-        let mut block = file.buffer(BLOCK_BYTES);
-        segment::write_header(&mut block, format, binding, sequence);
-        let durable = async {
-            file.write_at(0, block).await.map_err(context("cannot write"))?;
-            file.sync().await.map_err(context("cannot sync"))?;
-            disk.sync_dir(dir).await.map_err(context("cannot sync the folder of"))
-        };
-        if let Err(error) = durable.await {
-            let _ = file.close().await;
-            return Err(error);
-        }
-        Ok(Self {
-            binding,
-            sequence,
-            path,
-            file: bugs::perhaps_late(file),
-            tail: HEADER_BYTES,
-            synced_to: HEADER_BYTES,
-            zero_to: HEADER_BYTES,
-            tail_block: Vec::with_capacity(BLOCK_BYTES),
-        })
-    }
-
-    /// Takes over a segment that has been read and made durable up to `tail`.
-    async fn go_on(mut reader: Reader, sequence: u64, tail: u64) -> Result<Self, StorageError> {
-        let block = tail - tail % BLOCK_BYTES as u64;
-        let mut tail_block = Vec::with_capacity(BLOCK_BYTES);
-        tail_block.extend_from_slice(reader.bytes(block, tail - block).await?);
-        let Reader { path, binding, file, .. } = reader;
-        let file = bugs::perhaps_late(file);
-        // What lies behind may not be durable: it is not counted as room.
-        let zero_to = blocks(tail);
-        Ok(Self { binding, sequence, path, file, tail, synced_to: tail, zero_to, tail_block })
-    }
-
-    /// Makes room for `bytes` more.
-    async fn reserve(&mut self, bytes: u64, options: &LogOptions) -> Result<(), StorageError> {
-        let end = blocks(self.tail + bytes);
-        if end <= self.zero_to {
-            return Ok(());
-        }
-        let (made, to) = if bytes >= LARGE_BYTES {
-            (self.file.allocate(end).await, end)
-        } else {
-            let room_max = blocks(options.segment_bytes).max(end);
-            let to = end.next_multiple_of(options.format.room_bytes).min(room_max);
-            let mut zeros = self.file.buffer((to - self.zero_to) as usize);
-            zeros.fill(0);
-            (self.file.write_at(self.zero_to, zeros).await, to)
-        };
-        made.map_err(|error| StorageError::io("cannot extend", &self.path, error))?;
-        self.zero_to = to;
-        Ok(())
-    }
-
-    /// Writes the records that `fill` adds at the tail, and says how many there were.
-    async fn write(
-        &mut self,
-        bytes: u64,
-        sequence: u64,
-        fill: impl FnOnce(&mut Records<'_>),
-    ) -> Result<u64, StorageError> {
-        let start = self.tail - self.tail_block.len() as u64;
-        let end = self.tail + bytes;
-        debug_assert!(start.is_multiple_of(BLOCK_BYTES as u64) && blocks(end) <= self.zero_to);
-        let mut buffer = self.file.buffer((blocks(end) - start) as usize);
-        let (before, rest) = buffer.split_at_mut(self.tail_block.len());
-        let (place, behind) = rest.split_at_mut(bytes as usize);
-        before.copy_from_slice(&self.tail_block);
-        behind.fill(0);
-        let mut records = Records {
-            binding: self.binding,
-            position: self.tail,
-            sequence,
-            synced_to: self.synced_to,
-            out: place,
-        };
-        fill(&mut records);
-        assert!(records.out.is_empty(), "a group is as long as its records");
-        let count = records.sequence - sequence;
-
-        let tail_start = (end - end % BLOCK_BYTES as u64 - start) as usize;
-        let tail_end = (end - start) as usize;
-        self.tail_block.clear();
-        self.tail_block.extend_from_slice(&buffer[tail_start..tail_end]);
-        let written = self.file.write_at(start, buffer).await;
-        written.map_err(|error| StorageError::Io {
-            what: "cannot write",
-            path: self.path.clone(),
-            source: error,
-        })?;
-        self.tail = end;
-        Ok(count)
-    }
-}
-
-/// The place in a buffer where the records of a group are put, one behind the other.
-pub(in crate::storage) struct Records<'a> {
-    binding: Binding,
-    position: u64,
-    sequence: u64,
-    synced_to: u64,
-    out: &'a mut [u8],
-}
-
-impl Records<'_> {
-    /// Adds one atomic step, whose payload of so many bytes `fill` writes.
-    pub(in crate::storage) fn push(&mut self, payload_bytes: usize, fill: impl FnOnce(&mut [u8])) {
-        self.add(Kind::Payload, payload_bytes, fill);
-    }
-
-    fn mark(&mut self) {
-        self.add(Kind::Mark, 0, |_| ());
-    }
-
-    fn add(&mut self, kind: Kind, payload_bytes: usize, fill: impl FnOnce(&mut [u8])) {
-        let head =
-            Head { payload_bytes, sequence: self.sequence, synced_up_to: self.synced_to, kind };
-        let (place, rest) = std::mem::take(&mut self.out).split_at_mut(record_bytes(payload_bytes));
-        head.write(self.binding, self.position, place, fill);
-        self.position += place.len() as u64;
-        self.sequence += 1;
-        self.out = rest;
     }
 }
 
@@ -406,8 +281,4 @@ impl AppendError {
             Self::NoSpace(error) | Self::Fatal(error) => error,
         }
     }
-}
-
-fn blocks(position: u64) -> u64 {
-    position.next_multiple_of(BLOCK_BYTES as u64)
 }

@@ -6,6 +6,7 @@ use super::Shard;
 use crate::storage::{
     StorageError,
     answer::Answer,
+    bugs::{Bug, is_planted},
     group::Group,
     locks::LockSet,
     log::AppendError,
@@ -14,7 +15,6 @@ use crate::storage::{
     ticket::Ticket,
     traces::{Decisions, Traces},
     transaction::{self, CollectionWrites, Transaction},
-    wal::Mark,
 };
 
 impl Shard {
@@ -37,6 +37,7 @@ impl Shard {
         let mut journal = self.0.journal.borrow_mut().take();
         if let Some(journal) = journal.as_mut().filter(|_| !marks.is_empty()) {
             let mut group = Group::default();
+            group.has_room = true;
             group.end_record(marks, 0);
             journal.append(&group, &self.0.state).await.map_err(AppendError::into_inner)?;
             let (position, synced) = journal.sync_beside();
@@ -81,16 +82,22 @@ impl Shard {
     }
 
     /// Runs `f` as this shard's share of a batch whose locks are held. Its ticket resolves when the share can be
-    /// committed, as durable as the sync mode says. Without `writers` it only reads. Otherwise as [`Shard::transact`].
+    /// committed, as durable as the sync mode says. Without `writers` it only reads. Where `is_yes` does not hold of the
+    /// result, there will be no part, and the ticket resolves when what was read is durable. Otherwise as
+    /// [`Shard::transact`].
     pub fn prepare<T: 'static, E: From<StorageError> + 'static>(
         &self,
         batch: &Arc<Batch>,
         writers: Option<Writers>,
         f: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + 'static,
+        is_yes: impl Fn(&T) -> bool + 'static,
     ) -> Answer<(T, Ticket), E> {
         let batch = Arc::clone(batch);
         self.count(|operations| &mut operations.transactions);
-        self.run_step(f, move |shard, own| shard.stage_share(&batch, writers.as_ref(), own))
+        self.run_step(f, move |shard, result, own| {
+            let writers = writers.as_ref().filter(|_| is_yes(result));
+            shard.stage_share(&batch, writers, own)
+        })
     }
 
     fn stage_share(
@@ -101,7 +108,10 @@ impl Shard {
     ) -> Result<Ticket, StorageError> {
         let mut state = self.0.state.borrow_mut();
         let Some(writers) = writers else {
-            debug_assert!(own.is_empty(), "it said that it only reads");
+            debug_assert!(own.is_empty(), "it only reads, or writes nothing after a no");
+            if is_planted(Bug::NoBeforeDurable) {
+                return Ok(Ticket::resolved());
+            }
             return Ok(state.ticket_of_latest());
         };
         let ticket = state.stage_part(batch, Arc::clone(writers), transaction::drafts(own))?;
@@ -142,8 +152,7 @@ impl Shard {
     /// # Errors
     /// The shard is closed or poisoned.
     pub fn note_committed(&self, batches: &[BatchId]) -> Result<Ticket, StorageError> {
-        let marks = batches.iter().map(|id| Mark::Commit(*id)).collect();
-        let ticket = self.0.state.borrow_mut().stage_marks(marks);
+        let ticket = self.0.state.borrow_mut().stage_commits(batches);
         self.0.work.raise();
         ticket
     }

@@ -12,6 +12,7 @@ use crate::storage::{
     key::Key,
     locks::{Acquired, LockSet},
     memtable::TableId,
+    owed::Owed,
     part::{Batch, BatchId, Part, Staged, Writers},
     ticket::{Outcome, Ticket},
     wal::Mark,
@@ -92,6 +93,22 @@ impl State {
         Ok(ticket)
     }
 
+    /// Notes that these batches count, where that is not noted yet and somebody may need it. Otherwise as
+    /// [`State::stage_marks`].
+    pub(in crate::storage) fn stage_commits(
+        &mut self,
+        batches: &[BatchId],
+    ) -> Result<Ticket, StorageError> {
+        self.check_open()?;
+        let mut marks = Vec::new();
+        for id in batches {
+            if self.owed.take(*id) {
+                marks.push(Mark::Commit(*id));
+            }
+        }
+        self.stage_marks(marks)
+    }
+
     /// Makes a record of nothing but marks, if there are any, which waits for no room. Its ticket resolves when all that is
     /// logged so far is durable, in every sync mode.
     pub(in crate::storage) fn stage_marks(
@@ -103,13 +120,33 @@ impl State {
             return Ok(Ticket::resolved());
         }
         let group = self.urgent.get_or_insert_default();
+        group.has_room = true;
         let (bytes, ticket) = add_marks(group, marks);
         self.staged_bytes += bytes;
         Ok(ticket)
     }
 
+    /// Bytes that must be left in the log behind a group, for marks that may have to be written while the disk is full.
+    pub(in crate::storage) fn bytes_left_behind(&self, group: &Group) -> u64 {
+        if is_planted(Bug::NoRoomForMarks) {
+            return 0;
+        }
+        let staged = self.urgent.as_ref().map_or(0, |group| group.bytes);
+        self.owed.bytes() + Owed::bytes_of(group.parts().count()) + staged
+    }
+
+    /// The marks of a group have not been written. Whoever has asked for one of them meanwhile, and waits for no more than a
+    /// sync, fails as well: the outcome is to be settled with the error after the borrow ends.
+    pub(in crate::storage) fn give_back_marks(&mut self, group: &Group) -> Option<Rc<Outcome>> {
+        group.commit_marks().for_each(|id| self.owed.give_back(id));
+        let behind = self.urgent.take_if(|_| group.has_room)?;
+        behind.commit_marks().for_each(|id| self.owed.give_back(id));
+        Some(behind.outcome)
+    }
+
     /// Makes the record that a batch does not count. It must not come before the part in the log: it would be dropped first.
     fn stage_abort(&mut self, id: BatchId, is_logged: bool) -> Result<Ticket, StorageError> {
+        self.owed.forget(id);
         let marks = vec![Mark::Abort(id)];
         if is_logged || !self.has_tree() {
             return self.stage_marks(marks);
@@ -207,6 +244,7 @@ impl State {
             let part = self.parts.get_mut(id);
             if let Some(staged) = part.and_then(|part| part.staged.as_mut()) {
                 staged.sequence = Some(sequence + record as u64);
+                self.owed.add(id);
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::machine::{Machine, finish};
 use crate::{
     settings::SyncMode,
-    storage::{Meta, Value, disk::sim::Dice},
+    storage::{LockSet, Meta, Transaction, Value, disk::sim::Dice},
 };
 
 #[global_allocator]
@@ -62,6 +62,31 @@ fn a_get_takes_no_memory_and_a_set_one_piece() {
     });
     // The value itself; the rest is nodes of the tree of staged changes.
     assert!((1000..1400).contains(&sets), "{sets}");
+}
+
+/// Ten sets in one batch of a shard on which no lock is held: a list of locks would be a name for each key.
+#[test]
+fn a_batch_takes_few_pieces_of_memory_beside_its_sets() {
+    const SETS: u64 = 10;
+
+    let (mut machine, request) = filled(2000);
+    let shard = machine.shard();
+    let batch = |first: u64| {
+        let request = request.clone();
+        let locks = || -> LockSet { panic!("nothing is in the way") };
+        let step = move |transaction: &mut Transaction<'_>| {
+            (first..first + SETS).try_for_each(|number| {
+                let value = Value { data: request.clone(), meta: Meta::default() };
+                transaction.set("default", &key(number), value)
+            })
+        };
+        finish(shard.transact(locks, step)).unwrap();
+    };
+    (0..100).for_each(|number| batch(number * SETS));
+    machine.settle();
+    let batches = allocations(|| (0..100).for_each(|number| batch(number * SETS)));
+    println!("{batches} allocations for 100 batches of {SETS} sets");
+    assert!((1000..1800).contains(&batches), "{batches}");
 }
 
 #[test]

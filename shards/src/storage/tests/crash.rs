@@ -1,11 +1,13 @@
 //! Random work, a crash at any call, and a comparison with a model: what comes back is a prefix of what was staged, whole
 //! steps only, and holds all that was acknowledged; without a log, all that was flushed, and nothing that was not acknowledged.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, future::IntoFuture as _, pin::Pin, task::Poll};
 
 use bytes::Bytes;
 
-use super::machine::{ALL, INTERVAL, Machine, any_strategy, finish, plan_trouble, with_seeds};
+use super::machine::{
+    ALL, INTERVAL, Machine, any_strategy, finish, plan_trouble, poll, with_seeds,
+};
 use crate::{
     settings::{CompactionSettings, Durability, SyncMode},
     storage::{
@@ -303,7 +305,13 @@ impl Story {
 
     fn delete(&mut self) -> bool {
         let (collection, key) = self.entry();
-        let deleted = finish(self.machine.shard().delete(COLLECTIONS[collection], &key));
+        let mut deleting = self.machine.shard().delete(COLLECTIONS[collection], &key).into_future();
+        let deleted = (0..1000).find_map(|_| match poll(Pin::new(&mut deleting)) {
+            Poll::Ready(deleted) => Some(deleted),
+            Poll::Pending => None,
+        });
+        // While a large value is being written again it is locked, and that may wait for the loop: then it is given up.
+        let Some(deleted) = deleted else { return true };
         let Ok((found, ticket)) = deleted else { return false };
         let mut next = self.model.latest().clone();
         assert_eq!(found, next.remove(&(collection, key)).is_some());
@@ -329,7 +337,7 @@ impl Story {
                 None => next.remove(place),
             };
         }
-        let done = finish(self.machine.shard().transact(LockSet::default(), move |transaction| {
+        let done = finish(self.machine.shard().transact(LockSet::default, move |transaction| {
             let mut found = Vec::new();
             for ((collection, key), change) in &changes {
                 let name = COLLECTIONS[*collection];

@@ -138,11 +138,10 @@ fn full_memory_refuses_growth_only() {
     assert!(key > 5);
     shard.set("c", &[0], value(vec![2; 100])).unwrap();
     shard.set("c", &[1], value(vec![2; 10])).unwrap();
-    let grown = shard.transact(LockSet::default(), |transaction| {
-        transaction.set("c", &[2], value(vec![2; 1000]))
-    });
+    let grown = shard
+        .transact(LockSet::default, |transaction| transaction.set("c", &[2], value(vec![2; 1000])));
     assert!(matches!(finish(grown), Err(StorageError::Full { .. })));
-    let swapped = shard.transact(LockSet::default(), |transaction| {
+    let swapped = shard.transact(LockSet::default, |transaction| {
         transaction.delete("c", &[3])?;
         transaction.set("c", b"x", value(vec![2; 100]))
     });

@@ -28,8 +28,12 @@ const BATCHES: Tell = |seed| {
     batches::tell(seed, sync);
 };
 
+const FULL_LOGS: Tell = |seed| {
+    batches::fill_logs(seed);
+};
+
 /// The bugs, with what is to find them, and a part of the seeds that it is given.
-const BUGS: [(Bug, Tell, u64); 20] = [
+const BUGS: [(Bug, Tell, u64); 22] = [
     (Bug::FolderNotSynced, LOGGED, 1),
     (Bug::ValuesNotSynced, LOGGED, 1),
     (Bug::ValuesNotLookedAt, LOGGED, 1),
@@ -50,6 +54,8 @@ const BUGS: [(Bug, Tell, u64); 20] = [
     (Bug::AnsweredEarly, LOGGED, 1),
     (Bug::SeenUndecided, BATCHES, 1),
     (Bug::HalfVisible, BATCHES, 1),
+    (Bug::NoBeforeDurable, BATCHES, 1),
+    (Bug::NoRoomForMarks, FULL_LOGS, 3),
 ];
 
 /// Seeds in which a bug is found, of so many.

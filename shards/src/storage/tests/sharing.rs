@@ -48,15 +48,14 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
     let (nothing, unrelated) = finish(shard.delete("c", b"other")).unwrap();
     assert!(!nothing && unrelated.is_done());
     let (seen, reading) =
-        finish(shard.transact(LockSet::default(), |transaction| transaction.get("c", b"k")))
-            .unwrap();
+        finish(shard.transact(LockSet::default, |transaction| transaction.get("c", b"k"))).unwrap();
     assert!(seen.is_none() && !reading.is_done());
     machine.settle();
     for ticket in [set, resting, reading] {
         finish(ticket).unwrap();
     }
     let (_, idle) =
-        finish(shard.transact(LockSet::default(), |_| Ok::<_, StorageError>(()))).unwrap();
+        finish(shard.transact(LockSet::default, |_| Ok::<_, StorageError>(()))).unwrap();
     assert!(idle.is_done());
 }
 
@@ -64,13 +63,13 @@ fn deciders_see_what_is_staged_and_wait_for_it() {
 fn a_transaction_that_fails_or_panics_leaves_no_trace() {
     let mut machine = machine();
     let shard = machine.shard();
-    let failed: Result<((), _), _> = finish(shard.transact(LockSet::default(), |transaction| {
+    let failed: Result<((), _), _> = finish(shard.transact(LockSet::default, |transaction| {
         transaction.set("new", b"k", value("v"))?;
         Err(StorageError::Closed { shard: 9 })
     }));
     assert!(failed.is_err());
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _ = finish(shard.transact::<(), StorageError>(LockSet::default(), |transaction| {
+        let _ = finish(shard.transact::<(), StorageError>(LockSet::default, |transaction| {
             transaction.set("new", b"k", value("v"))?;
             panic!("on purpose");
         }));
@@ -120,7 +119,7 @@ fn pages_of_a_transaction_merge_visible_staged_and_own() {
     machine.settle();
     shard.set("c", b"b", value("staged")).unwrap();
     finish(shard.delete("c", b"c")).unwrap();
-    let (page, _) = finish(shard.transact(LockSet::default(), |transaction| {
+    let (page, _) = finish(shard.transact(LockSet::default, |transaction| {
         transaction.set("c", b"aa", value("own"))?;
         transaction.delete("c", b"d")?;
         let two = PageLimit { rows: 2, bytes: 1000 };
@@ -196,7 +195,7 @@ fn the_memory_engine_answers_at_once() {
     let (found, ticket) = finish(shard.delete("c", b"k")).unwrap();
     assert!(found && ticket.is_done());
     let write =
-        shard.transact(LockSet::default(), |transaction| transaction.set("c", b"l", value("w")));
+        shard.transact(LockSet::default, |transaction| transaction.set("c", b"l", value("w")));
     let (_, ticket) = finish(write).unwrap();
     assert!(ticket.is_done());
     assert_eq!(shard.stats().entries, 1);

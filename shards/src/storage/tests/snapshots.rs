@@ -141,7 +141,7 @@ impl Story {
             changes.push(((collection, key), new));
         }
         let (written, shard) = (changes.clone(), self.machine.shard());
-        let step = shard.transact(LockSet::default(), move |transaction| {
+        let step = shard.transact(LockSet::default, move |transaction| {
             for ((collection, key), new) in &written {
                 match new {
                     Some(value) => transaction.set(COLLECTIONS[*collection], key, value.clone())?,

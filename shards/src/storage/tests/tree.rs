@@ -105,7 +105,7 @@ fn ranges_of_one_transaction_that_begin_alike_end_where_each_was_asked_to() {
     finish(machine.shard().delete("c", &[40])).unwrap();
     machine.settle();
     for ends in [[10, 50], [50, 10]] {
-        let scans = machine.shard().transact(LockSet::default(), move |transaction| {
+        let scans = machine.shard().transact(LockSet::default, move |transaction| {
             let all = PageLimit { rows: 1000, bytes: 1 << 20 };
             let scans = ends.map(|end| transaction.scan("c", &[0], Some(&[end]), all));
             scans.into_iter().collect::<Result<Vec<_>, _>>()
@@ -180,7 +180,7 @@ fn transactions_see_what_lies_on_the_disk() {
         machine.settle();
     }
     let shard = machine.shard();
-    let ((found, page, gone), _) = finish(shard.transact(LockSet::default(), |transaction| {
+    let ((found, page, gone), _) = finish(shard.transact(LockSet::default, |transaction| {
         let found = transaction.get("c", &[10])?;
         assert!(transaction.delete("c", &[11])?);
         assert!(!transaction.delete("c", &[200])?);

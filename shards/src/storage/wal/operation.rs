@@ -81,6 +81,9 @@ pub(in crate::storage) enum Mark {
 }
 
 impl Mark {
+    /// Bytes that a commit or an abort record takes in a payload.
+    pub(in crate::storage) const END_BYTES: usize = 1 + BatchId::BYTES;
+
     /// Bytes that it takes in a payload.
     pub(in crate::storage) fn length(&self) -> usize {
         let writers = match self {
@@ -90,7 +93,7 @@ impl Mark {
             }
             Self::Commit(_) | Self::Abort(_) => 0,
         };
-        1 + BatchId::BYTES + writers
+        Self::END_BYTES + writers
     }
 
     /// Writes it at the start of `out` and gives what is left.
