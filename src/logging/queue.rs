@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A write to a pipe that nobody empties, or to a file whose file system is busy with a sync, takes as long as it takes
-//! (measured: 300 ms); a reactor that logs must not wait for it, nor may a reload: what it wants goes by a queue of its own.
+//! (measured: 300 ms); a reactor that logs must not wait for it, nor may a reload: what it wants goes by the queue, or beside
+//! it where that is full.
 
 use std::{
     io::{self, Write},
@@ -19,7 +20,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -37,11 +38,14 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 struct Ends {
     lines: Sender<Message>,
+    /// For orders that find the queue full.
     orders: Sender<Order>,
 }
 
 enum Message {
     Line(Level, Vec<u8>),
+    /// Lines before it go where they were to go, those behind it where it says.
+    Order(Order),
     /// Tell when all before it are written.
     Flush(Sender<()>),
 }
@@ -86,8 +90,12 @@ pub(crate) fn reopen() {
     order(Order::Reopen);
 }
 
+/// Never waits: where the queue is full, the order overtakes it.
 fn order(order: Order) {
-    if let Some(queue) = QUEUE.get() {
+    let Some(queue) = QUEUE.get() else { return };
+    if let Err(TrySendError::Full(Message::Order(order))) =
+        queue.lines.try_send(Message::Order(order))
+    {
         // It fails only when the thread died, and then nothing is logged at all.
         let _ = queue.orders.send(order);
     }
@@ -125,31 +133,18 @@ struct Outlet {
 
 impl Outlet {
     fn run(&mut self, lines: &Receiver<Message>, orders: &Receiver<Order>) {
-        loop {
-            select! {
-                recv(orders) -> order => {
-                    let Ok(order) = order else { return };
-                    // Lines of before go where they were to go.
-                    lines.try_iter().take(lines.len()).for_each(|message| self.take(message));
-                    self.obey(order);
-                }
-                recv(lines) -> message => {
-                    let Ok(message) = message else { return };
-                    self.take(message);
+        for message in lines {
+            match message {
+                Message::Line(level, line) => self.put(level, &line),
+                Message::Order(order) => self.obey(order),
+                Message::Flush(done) => {
+                    // Whoever waited for it may have given up.
+                    let _ = done.send(());
                 }
             }
+            orders.try_iter().for_each(|order| self.obey(order));
             if lines.is_empty() {
                 self.tell_of_dropped();
-            }
-        }
-    }
-
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Line(level, line) => self.put(level, &line),
-            Message::Flush(done) => {
-                // Whoever waited for it may have given up.
-                let _ = done.send(());
             }
         }
     }
