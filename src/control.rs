@@ -23,13 +23,13 @@ use crate::{
 const PULSE: Duration = Duration::from_millis(10);
 
 /// What the control thread has in its hands.
-pub(crate) struct Control {
+pub(crate) struct Control<'a> {
     /// What the server runs with.
     pub(crate) config: ReloadableConfig,
     /// Who asked for a reload.
     pub(crate) reloads: Reloads,
     /// Takes `logging`.
-    pub(crate) log: Log,
+    pub(crate) log: &'a Log,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.
@@ -65,14 +65,14 @@ pub(crate) enum End {
     Died(String),
 }
 
-impl Control {
+impl Control<'_> {
     /// Handles requests and keeps the pulse until the end.
     pub(crate) fn serve(&mut self, inbox: Inbox) -> End {
         loop {
             self.reactors.pulse();
             self.look_at_gaps();
-            self.tell(Instant::now());
             self.show();
+            self.tell(Instant::now());
             self.begin_reload();
             if let Some(why) = self.reactors.dead() {
                 return End::Died(why);
@@ -83,7 +83,7 @@ impl Control {
             match inbox.received.recv_timeout(PULSE) {
                 Ok(Request::Stop) => return End::Asked,
                 Ok(Request::Reload(who)) => {
-                    // Whoever has moved the log file away says so by this, with a configuration file or without.
+                    // Whoever has moved the log file away says so by this signal, with a configuration file or without.
                     logging::reopen();
                     self.reloads.ask(who);
                 }
@@ -96,10 +96,11 @@ impl Control {
     }
 
     fn show(&self) {
+        let watch = self.reactors.watch();
         self.board.show(Look {
-            connections: self.reactors.connections().iter().sum(),
+            connections: watch.connections().iter().sum(),
             connections_max: self.config.running().limits.connections_max,
-            poisoned_shards: match self.reactors.watch().health() {
+            poisoned_shards: match watch.health() {
                 Health::Broken(shards) => shards,
                 Health::Serving | Health::Draining => 0,
             },

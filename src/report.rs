@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::control::Control;
 
-impl Control {
+impl Control<'_> {
     /// Logs a line for each reactor. Gaps count since the last report.
     pub(crate) fn report(&mut self) {
         self.look_at_gaps();

@@ -47,7 +47,7 @@ pub(crate) fn run(source: Source, wish: &Start) -> Result<ExitCode, Failure> {
     if let Some(line) = generated {
         tracing::info!("{line}");
     }
-    serve(config, source, (log, notes), herald).or_else(|error| {
+    serve(config, source, (&log, notes), herald).or_else(|error| {
         tracing::error!("{error}");
         Ok(ExitCode::FAILURE)
     })
@@ -56,7 +56,7 @@ pub(crate) fn run(source: Source, wish: &Start) -> Result<ExitCode, Failure> {
 fn serve(
     config: Config,
     source: Source,
-    (log, notes): (Log, Notes),
+    (log, notes): (&Log, Notes),
     herald: Option<Herald>,
 ) -> Result<ExitCode, Failure> {
     let inbox = signals::listen()?;
@@ -85,8 +85,8 @@ fn serve(
     telemetry.has_reactors(&watch);
     directory.has_served()?;
     telemetry.serves();
-    notify.ready(&format!("serving on {}", reactors.local_address()));
     board.serves(reactors.local_address());
+    notify.ready(&format!("serving on {}", reactors.local_address()));
     announce(&config, &directory, &reactors, &cpus);
     if let Some(herald) = herald {
         let has_log_file = config.written.is_on("logging.file_enabled");

@@ -3,24 +3,22 @@
 //! The layers are read on a thread of their own: a file system that hangs must not stop the control
 //! thread, and with it the pulse of the reactors.
 
-use std::{thread, time::Instant};
+use std::{error::Error, thread, time::Instant};
+
+use amaters_shards::Reactors;
 
 use super::{Outcome, Published, ReloadReport};
 use crate::{
     config::{Config, Refusal},
     control::Control,
-    logging, metrics, preflight,
+    logging,
+    metrics::{self, Endpoint},
+    preflight,
     signals::Request,
     telemetry::ReloadResult,
 };
 
-/// What a new configuration takes, opened before anything is changed.
-struct Fitted {
-    endpoint: metrics::Prepared,
-    log: logging::Prepared,
-}
-
-impl Control {
+impl Control<'_> {
     /// Begins to read the configuration, if somebody asked.
     pub(crate) fn begin_reload(&mut self) {
         if !self.reloads.begin(Instant::now()) {
@@ -34,8 +32,9 @@ impl Control {
         };
         if let Err(error) = thread::Builder::new().name("reload".into()).spawn(read) {
             let file = self.config.source().file.clone().unwrap_or_default();
-            let why = format!("cannot start a thread: {error}");
-            self.end_reload(&ReloadReport::failed(&file, why));
+            let report = ReloadReport::failed(&file, format!("cannot start a thread: {error}"));
+            self.note_reload(&report);
+            self.end_reload(&report);
         }
     }
 
@@ -44,39 +43,17 @@ impl Control {
         let (reactors, endpoint) = (&self.reactors, &self.endpoint);
         let mut fitted = None;
         let fits = |next: &Config| {
-            let open =
-                preflight::check_open_files(next.limits.connections_max, reactors.counters().len());
-            open.map_err(|error| error.to_string())?;
-            let endpoint = endpoint.prepare(&next.metrics).map_err(|error| error.to_string())?;
-            let log = logging::prepare(&next.log).map_err(|error| error.to_string())?;
-            fitted = Some(Fitted { endpoint, log });
+            fitted = Some(Fitted::of(next, reactors, endpoint).map_err(|error| error.to_string())?);
             Ok(())
         };
         let Published { report, live } = self.config.publish(loaded, fits);
+        // First, because who reads the report may look at once.
+        self.note_reload(&report);
         log(&report);
-        let next = self.config.running();
-        for path in &live {
-            match *path {
-                "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
-                "server.max_connections" => {
-                    reactors.set_connections_max(next.limits.connections_max);
-                }
-                "storage.compaction.max_concurrent" => {
-                    reactors.set_merges_max(next.tree.merges_max);
-                }
-                "storage.compaction.strategy"
-                | "storage.compaction.num_levels"
-                | "storage.compaction.level_multiplier" => {
-                    reactors.set_compaction(next.tree.compaction);
-                }
-                // All at once, below.
-                path if path.starts_with("logging.") || path.starts_with("metrics.") => {}
-                path => unreachable!("{path} is marked live, but nothing applies it"),
-            }
-        }
-        if let Some(Fitted { endpoint, log }) = fitted.filter(|_| !live.is_empty()) {
+        if let (Outcome::Reloaded, Some(Fitted { endpoint, log })) = (report.outcome, fitted) {
             self.endpoint.apply(endpoint);
             // Last, because the new level may hide the report.
+            live.iter().for_each(|path| self.apply(path));
             if live.iter().any(|path| path.starts_with("logging.")) {
                 self.log.apply(log);
             }
@@ -84,15 +61,61 @@ impl Control {
         self.end_reload(&report);
     }
 
-    fn end_reload(&mut self, report: &ReloadReport) {
-        self.telemetry.reloaded(match report.outcome {
-            Outcome::Reloaded => ReloadResult::Successful,
-            Outcome::Unchanged | Outcome::NoFile => ReloadResult::Unchanged,
-            Outcome::Failed => ReloadResult::Failed,
-        });
-        self.notify.ready("serving");
+    /// Tells a reactor or the control thread of one key.
+    fn apply(&self, path: &str) {
+        let (reactors, next) = (&self.reactors, self.config.running());
+        match path {
+            "server.max_connections" => {
+                reactors.set_connections_max(next.limits.connections_max);
+            }
+            "storage.compaction.max_concurrent" => reactors.set_merges_max(next.tree.merges_max),
+            "storage.compaction.strategy"
+            | "storage.compaction.num_levels"
+            | "storage.compaction.level_multiplier" => {
+                reactors.set_compaction(next.tree.compaction);
+            }
+            "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
+            // Applied as a whole; the interval is looked up each time.
+            path if path.starts_with("logging.") || path.starts_with("metrics.") => {}
+            _ => unreachable!("{path} is marked live, but nothing applies it"),
+        }
+    }
+
+    /// For `status` and metrics.
+    fn note_reload(&self, report: &ReloadReport) {
+        let result = match report.outcome {
+            Outcome::Reloaded => Some(ReloadResult::Successful),
+            Outcome::Unchanged => Some(ReloadResult::Unchanged),
+            Outcome::Failed => Some(ReloadResult::Failed),
+            Outcome::NoFile => None,
+        };
+        result.into_iter().for_each(|result| self.telemetry.reloaded(result));
         self.board.reloaded(report);
+    }
+
+    /// Answers those who asked, and the service manager.
+    fn end_reload(&mut self, report: &ReloadReport) {
         self.reloads.end(report);
+        self.notify.ready("serving");
+    }
+}
+
+/// What a new configuration takes, opened before anything is changed.
+struct Fitted {
+    endpoint: metrics::Prepared,
+    log: logging::Prepared,
+}
+
+impl Fitted {
+    /// Or why the machine does not grant it.
+    fn of(
+        next: &Config,
+        reactors: &Reactors,
+        endpoint: &Endpoint,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        preflight::check_open_files(next.limits.connections_max, reactors.counters().len())?;
+        let endpoint = endpoint.prepare(&next.metrics)?;
+        Ok(Self { endpoint, log: logging::prepare(&next.log)? })
     }
 }
 

@@ -13,6 +13,9 @@ use crate::{
     instance,
 };
 
+/// A default of this key that is taken is no reason not to start.
+const GIVES_WAY: &str = "metrics.bind_address";
+
 /// Every address that cannot be listened on.
 ///
 /// One that the server of this very configuration holds is right: that server would hold it again.
@@ -23,6 +26,10 @@ pub(crate) fn check(config: &Config) -> Vec<Problem> {
         let error = TcpListener::bind(address).err()?;
         if let (io::ErrorKind::AddrInUse, Some(server)) = (error.kind(), &own) {
             eprintln!("{key}: {address} is held, as the server runs: process {}", server.pid);
+            return None;
+        }
+        if key.path == GIVES_WAY && !config.written.is_written(key.path) {
+            eprintln!("{key}: {address}, which nobody wrote: {error}; a server goes without");
             return None;
         }
         let why = format!("cannot listen on {address}: {error}");

@@ -131,7 +131,7 @@ impl Server {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut server = Self::begun(command);
         server.first_lines = server.wait_for_all("Listening on ");
-        let line = server.first_lines.last().unwrap();
+        let line = server.first_lines.pop().unwrap();
         server.address = line.rsplit(' ').next().unwrap().parse().unwrap();
         server
     }
@@ -151,7 +151,7 @@ impl Server {
         self.child.id()
     }
 
-    /// What it said until it listened.
+    /// What it said before it listened.
     pub(crate) fn first_lines(&self) -> &[String] {
         &self.first_lines
     }

@@ -3,9 +3,13 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
 };
 
 use crate::harness::Server;
+
+/// Longest wait for anything that should happen soon.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer.
 pub(crate) struct Page {
@@ -53,6 +57,15 @@ pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
     let begin = format!("{name}{{");
     let samples = metrics.lines().filter(|line| line.starts_with(&begin));
     samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+/// Waits until what is asked for holds, which must be soon.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} does not come true");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Whether nobody listens there.

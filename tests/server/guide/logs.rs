@@ -11,9 +11,9 @@ use amaters_load::{script::KeySet, target::Target};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::http::{metrics, sample, served_by};
+use super::http::{eventually, metrics, sample, served_by};
 use crate::{
-    harness::{Folder, Server, eventually},
+    harness::{Folder, Server},
     wire::{
         client::{Client, ONE, Site, TWO, bounded},
         queries::get,

@@ -10,8 +10,8 @@ use std::{
 use amaters_load::{script::KeySet, target::Target};
 use rustix::process::Signal;
 
-use super::http::{is_closed, metrics, metrics_address, page, sample, served_by, sum};
-use crate::harness::{Folder, Server, eventually, refusal};
+use super::http::{eventually, is_closed, metrics, metrics_address, page, sample, served_by, sum};
+use crate::harness::{Folder, Server, refusal};
 
 const FREE_PORT: &str = "[metrics]\nbind_address = \"127.0.0.1:0\"\n";
 const KEYS: KeySet = KeySet { keys_count: 500, value_bytes: 100 };
