@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     config::{
-        Config, Problem,
+        Config, Place, Problem,
         keys::{KEYS, Key, Kind},
     },
     instance,
@@ -18,9 +18,10 @@ const GIVES_WAY: &str = "metrics.bind_address";
 
 /// Every address that cannot be listened on.
 ///
-/// One that the server of this very configuration holds is right: that server would hold it again.
+/// One that the server of this very data directory holds is right: that server would hold it again.
 pub(crate) fn check(config: &Config) -> Vec<Problem> {
-    let own = instance::find(&config.place());
+    // Not one that a pid file leads to, which may be that of another directory.
+    let own = instance::find(&Place { data_dir_written: true, ..config.place() });
     let tried = |key: &Key| {
         let address = address(config, key)?;
         let error = TcpListener::bind(address).err()?;
