@@ -159,14 +159,8 @@ const ROWS: &[Row] = &[
     writes_at_once("the same, 4 shards", INTERVAL, SECONDLY, (8, 8), 4, None),
     writes_at_once("10 SETs, 8x8, durable", ALWAYS, Peer::Etcd, (8, 8), 1, None),
     writes_at_once("the same, 4 shards", ALWAYS, Peer::Etcd, (8, 8), 4, None),
-    writes_at_once(
-        "10 hot SETs, 64x1, durable",
-        ALWAYS,
-        Peer::Etcd,
-        (64, 1),
-        4,
-        Some(batch::WRITES),
-    ),
+    writes_at_once("10 hot SETs, 1 shard", ALWAYS, Peer::Etcd, (64, 1), 1, Some(batch::WRITES)),
+    writes_at_once("10 hot SETs, 4 shards", ALWAYS, Peer::Etcd, (64, 1), 4, Some(batch::WRITES)),
 ];
 
 fn main() -> ExitCode {
