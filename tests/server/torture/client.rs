@@ -8,12 +8,12 @@ use amaters_proto::{
         BatchRequest, aql_service_client::AqlServiceClient, batch_response, query_response,
         stream_response::Chunk,
     },
-    errors::ErrorResponse,
+    errors::{ErrorCode, ErrorResponse},
     query::{DeleteQuery, Query, RangeQuery, query, query_result::Result as Outcome},
     types::Key,
 };
 use bytes::Bytes;
-use tonic::{Status, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
 /// The collection that these tests live in.
 pub(super) const COLLECTION: &str = "torture";
@@ -134,6 +134,11 @@ pub(super) fn delete(key: &str) -> query::Query {
 
 impl From<Status> for Trouble {
     fn from(status: Status) -> Self {
+        // A stream has no other place to say that it wants more than is kept.
+        if status.code() == Code::OutOfRange {
+            let code = ErrorCode::ErrorValidationSizeExceeded as i32;
+            return Self::Refused { code, message: status.message().to_owned() };
+        }
         Self::Gone(status.to_string())
     }
 }
