@@ -596,7 +596,12 @@ impl Story {
             }
         }
         for (batch, (there, missing)) in seen {
-            assert!(!(there && missing), "a part of batch {batch} is there: {:#?}", self.history);
+            let (sync, history) = (self.cluster.sync, &self.history);
+            let found: Vec<_> = found.iter().map(|(at, value)| (at, short(Some(value)))).collect();
+            assert!(
+                !(there && missing),
+                "{sync:?}: a part of batch {batch} is there: {found:#?} of {history:#?}"
+            );
         }
         self.history.clear();
         for (place, value) in found {
