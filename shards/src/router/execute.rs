@@ -269,7 +269,7 @@ fn one_of_batch(
             Reply::Affected(1)
         }
         Operation::Delete { collection, key } => {
-            Reply::Affected(u64::from(transaction.delete(collection, key)?))
+            Reply::Affected(u64::from(transaction.delete_for_good(collection, key)?))
         }
         Operation::Scan(scan) => {
             let page = scan_whole(transaction, scan, rows_left)?;

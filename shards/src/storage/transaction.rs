@@ -177,6 +177,20 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// The same for one delete of several writes, which says that the key is gone also where it was gone before: what took
+    /// it away may be lost in a power cut, and the others stay.
+    ///
+    /// # Errors
+    /// As [`Transaction::delete`].
+    pub fn delete_for_good(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
+        let had_value = self.delete(collection, key)?;
+        // In a collection that nobody has written there is nothing to come back.
+        if !had_value && self.state.memtable.id(collection).is_some() {
+            self.put(collection, key, Change::Tombstone, 0)?;
+        }
+        Ok(had_value)
+    }
+
     /// Writes a large value again, to the active blob file, if `blob` is its place and nothing newer is on its way.
     pub(super) fn rewrite(
         &mut self,

@@ -368,7 +368,7 @@ impl Story {
                     }
                     changes.iter().try_for_each(|(key, value)| match value {
                         Some(value) => transaction.set("c", &[*key], value.clone()),
-                        None => transaction.delete("c", &[*key]).map(drop),
+                        None => transaction.delete_for_good("c", &[*key]).map(drop),
                     })?;
                     Ok(true)
                 };
