@@ -4,20 +4,23 @@
 //! Starting ──► Serving ──► Stopping          one writer; readers see how old it is
 //! ```
 //!
-//! While it serves, the control thread writes every few milliseconds: a board that has not been
-//! written for seconds is the sign of a server that hangs.
+//! Where the server is in its life, and since when its control thread has been silent, is what the
+//! telemetry says.
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
     process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::reload::{Change, LastReload, Outcome, ReloadReport};
+use crate::{
+    reload::{Change, LastReload, Outcome, ReloadReport},
+    telemetry::Telemetry,
+};
 
 /// Silence of the control thread or of a reactor that is called a hang. Clients notice much less.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -83,21 +86,24 @@ pub(crate) struct Look {
 /// The board; clones show the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
+    telemetry: Arc<Telemetry>,
     shown: Arc<Mutex<Shown>>,
 }
 
 #[derive(Debug)]
 struct Shown {
     status: Status,
-    began: Instant,
-    /// When the control thread last wrote.
-    written: Instant,
     silent: Vec<Duration>,
 }
 
 impl Board {
     /// The board of this process, which starts.
-    pub(crate) fn new(data_dir: PathBuf, shards: u32, cpus: Vec<usize>) -> Self {
+    pub(crate) fn new(
+        telemetry: Arc<Telemetry>,
+        data_dir: PathBuf,
+        shards: u32,
+        cpus: Vec<usize>,
+    ) -> Self {
         let status = Status {
             phase: Phase::Starting,
             pid: process::id(),
@@ -114,32 +120,29 @@ impl Board {
             last_reload: None,
             hangs: Vec::new(),
         };
-        let now = Instant::now();
-        let shown = Shown { status, began: now, written: now, silent: Vec::new() };
-        Self { shown: Arc::new(Mutex::new(shown)) }
+        let shown = Shown { status, silent: Vec::new() };
+        Self { telemetry, shown: Arc::new(Mutex::new(shown)) }
     }
 
     /// Clients may connect.
     pub(crate) fn serves(&self, address: SocketAddr) {
-        let mut shown = self.lock();
-        shown.status.phase = Phase::Serving;
-        shown.status.address = Some(address);
-        shown.written = Instant::now();
+        self.lock().status.address = Some(address);
+        self.telemetry.serves();
     }
 
     /// The end has begun.
     pub(crate) fn stops(&self) {
-        self.lock().status.phase = Phase::Stopping;
+        self.telemetry.drains();
     }
 
     /// The control thread has looked at the reactors.
     pub(crate) fn show(&self, look: Look) {
+        self.telemetry.beat(look.silent.iter().max().copied().unwrap_or_default());
         let mut shown = self.lock();
         shown.status.connections = look.connections;
         shown.status.connections_max = look.connections_max;
         shown.status.poisoned_shards = look.poisoned_shards;
         shown.silent = look.silent;
-        shown.written = Instant::now();
     }
 
     /// A reload has come to its end. One that failed does not change what waits for a restart.
@@ -155,11 +158,20 @@ impl Board {
     pub(crate) fn status(&self) -> Status {
         let shown = self.lock();
         let mut status = shown.status.clone();
-        status.uptime_seconds = shown.began.elapsed().as_secs();
+        status.phase = self.phase();
+        status.uptime_seconds = self.telemetry.uptime().as_secs();
         if status.phase == Phase::Serving {
-            status.hangs = hangs(shown.written.elapsed(), &shown.silent);
+            status.hangs = hangs(self.telemetry.control_silence(), &shown.silent);
         }
         status
+    }
+
+    fn phase(&self) -> Phase {
+        match (self.telemetry.is_draining(), self.telemetry.is_serving()) {
+            (true, _) => Phase::Stopping,
+            (false, true) => Phase::Serving,
+            (false, false) => Phase::Starting,
+        }
     }
 
     /// Whoever panicked with it left a whole status: each change is a few plain moves.
@@ -194,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_start_and_a_stop_are_no_hangs() {
-        let board = Board::new("d".into(), 2, vec![0]);
+        let board = Board::new(Arc::new(Telemetry::new()), "d".into(), 2, vec![0]);
         assert_eq!(board.status().phase, Phase::Starting);
         board.serves(([127, 0, 0, 1], 7).into());
         let look = Look {

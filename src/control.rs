@@ -71,8 +71,9 @@ impl Control<'_> {
         loop {
             self.reactors.pulse();
             self.look_at_gaps();
-            self.show();
-            self.tell(Instant::now());
+            let now = Instant::now();
+            self.look(now);
+            self.tell(now);
             self.begin_reload();
             if let Some(why) = self.reactors.dead() {
                 return End::Died(why);
@@ -95,8 +96,10 @@ impl Control<'_> {
         }
     }
 
-    fn show(&self) {
-        let watch = self.reactors.watch();
+    /// Looks at the reactors, for those who ask and for the watchdog.
+    fn look(&mut self, now: Instant) {
+        let (watch, silent) = (self.reactors.watch(), self.reactors.silent());
+        let silence = silent.iter().max().copied().unwrap_or_default();
         self.board.show(Look {
             connections: watch.connections().iter().sum(),
             connections_max: self.config.running().limits.connections_max,
@@ -104,8 +107,9 @@ impl Control<'_> {
                 Health::Broken(shards) => shards,
                 Health::Serving | Health::Draining => 0,
             },
-            silent: self.reactors.silent(),
+            silent,
         });
+        self.notify.serving(silence, now);
     }
 
     /// Finishes requests in flight as long as the configuration grants it, then syncs and closes.
@@ -113,18 +117,14 @@ impl Control<'_> {
         self.board.stops();
         let timeout = self.config.running().shutdown_timeout;
         tracing::info!("stopping: up to {} s for requests in flight", timeout.as_secs());
-        self.telemetry.drains();
         self.notify.stopping();
         let (watch, notify) = (self.reactors.watch(), &mut self.notify);
         let mut waiting = || notify.draining(watch.connections().iter().sum(), Instant::now());
         self.reactors.stop(Instant::now() + timeout, &mut waiting)
     }
 
-    /// Tells those who watch that all goes on, and now and then how it goes.
+    /// Tells those who watch now and then how it goes.
     fn tell(&mut self, now: Instant) {
-        let silence = self.reactors.silent().into_iter().max().unwrap_or_default();
-        self.telemetry.beat(silence);
-        self.notify.serving(silence, now);
         if self.notify.wants_status(now) {
             let summary = self.meters.status.take(&self.reactors.watch(), now);
             self.notify.status(&format!("serving: {summary}"), now);

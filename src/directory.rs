@@ -24,11 +24,13 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use amaters_shards::settings::Engine;
 use thiserror::Error;
+
+use crate::unix_time;
 
 use self::{
     lock::{Lock, LockError},
@@ -123,7 +125,7 @@ impl Directory {
     pub(crate) fn open(path: &Path, engine: &Engine, shards: u32) -> Result<Self, DirectoryError> {
         make_folder(path, path)?;
         let lock = Lock::acquire(path)?;
-        let fresh = Superblock::new(shards, now());
+        let fresh = Superblock::new(shards, unix_time::seconds(SystemTime::now()));
         let kept = matches!(engine, Engine::Lsm(_));
         let superblock = match engine {
             Engine::Memory => fresh,
@@ -266,11 +268,6 @@ fn write_superblock(dir: &Path, superblock: &Superblock) -> Result<(), Directory
 
 fn failed(dir: &Path, what: &'static str, path: &Path, error: io::Error) -> DirectoryError {
     DirectoryError::Io { dir: dir.to_owned(), what, path: path.to_owned(), error }
-}
-
-/// Unix seconds.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

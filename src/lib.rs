@@ -42,6 +42,7 @@ mod start;
 mod status;
 mod stop;
 mod telemetry;
+mod unix_time;
 mod validate;
 mod version;
 

@@ -69,11 +69,12 @@ fn serve(
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
     let pid_file = PidFile::write(&config.place())?;
     let shards = directory.superblock().shards;
-    let board = Board::new(config.data_dir.clone(), shards, cpus.clone());
+    let telemetry = Arc::new(Telemetry::new());
+    let data_dir = config.data_dir.clone();
+    let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
     let settings =
         Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone()) };
-    let telemetry = Arc::new(Telemetry::new());
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
     let mut notify = Notify::from_environment();
     let mut waiting = |watch: &Watch| {
@@ -84,7 +85,6 @@ fn serve(
     let watch = reactors.watch();
     telemetry.has_reactors(&watch);
     directory.has_served()?;
-    telemetry.serves();
     board.serves(reactors.local_address());
     notify.ready(&format!("serving on {}", reactors.local_address()));
     announce(&config, &directory, &reactors, &cpus);

@@ -1,4 +1,4 @@
-//! What the control thread knows, for whoever asks over HTTP: written by one thread, read by others.
+//! What the control thread knows, for whoever asks over HTTP or the control socket: written by one thread, read by others.
 
 use std::{
     sync::{
@@ -9,6 +9,8 @@ use std::{
 };
 
 use amaters_shards::Watch;
+
+use crate::unix_time;
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,7 @@ impl Telemetry {
             beat_millis: AtomicU64::new(0),
             silence_millis: AtomicU64::new(0),
             reloads: Default::default(),
-            reloaded_at: AtomicU64::new(unix_seconds(begun_at)),
+            reloaded_at: AtomicU64::new(unix_time::seconds(begun_at)),
         }
     }
 
@@ -95,7 +97,7 @@ impl Telemetry {
     pub(crate) fn reloaded(&self, result: ReloadResult) {
         self.reloads[result as usize].fetch_add(1, Relaxed);
         if result != ReloadResult::Failed {
-            self.reloaded_at.store(unix_seconds(SystemTime::now()), Relaxed);
+            self.reloaded_at.store(unix_time::seconds(SystemTime::now()), Relaxed);
         }
     }
 
@@ -114,10 +116,16 @@ impl Telemetry {
         self.draining.load(Relaxed)
     }
 
-    /// Since when the control thread has not been at work, and how silent reactors were then; whichever is longer.
+    /// Since when the control thread has not been at work.
+    pub(crate) fn control_silence(&self) -> Duration {
+        let now = millis(self.begun.elapsed());
+        Duration::from_millis(now.saturating_sub(self.beat_millis.load(Relaxed)))
+    }
+
+    /// The same, or how silent reactors were then; whichever is longer.
     pub(crate) fn silence(&self) -> Duration {
-        let since = millis(self.begun.elapsed()).saturating_sub(self.beat_millis.load(Relaxed));
-        Duration::from_millis(since.max(self.silence_millis.load(Relaxed)))
+        let reactors = Duration::from_millis(self.silence_millis.load(Relaxed));
+        self.control_silence().max(reactors)
     }
 
     /// Reloads that ended so.
@@ -143,10 +151,6 @@ impl Telemetry {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -244,11 +244,6 @@ impl Reactors {
         &self.process.counters
     }
 
-    /// Open connections of each reactor.
-    pub fn connections(&self) -> Vec<usize> {
-        self.process.connections.iter().map(|count| count.load(Relaxed)).collect()
-    }
-
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);

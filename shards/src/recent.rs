@@ -152,7 +152,8 @@ pub fn merge(shares: Vec<Share>, count: usize) -> (Vec<Entry>, u64) {
     (entries, horizon)
 }
 
-fn unix_time() -> Duration {
+/// Now, since 1970, as the system's clock has it.
+pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

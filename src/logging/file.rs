@@ -12,10 +12,12 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use thiserror::Error;
+
+use crate::unix_time;
 
 /// Whoever may read the folder's other logs may be in the file's group; nobody else reads it.
 const MODE: u32 = 0o640;
@@ -133,7 +135,7 @@ fn state_of(file: &File) -> io::Result<(u64, SystemTime)> {
 
 /// The hour or day of a moment; 0 where none matters.
 fn period(rotation: Option<Rotation>, at: SystemTime) -> u64 {
-    let seconds = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = unix_time::seconds(at);
     match rotation.map(|rotation| rotation.turnover) {
         Some(Turnover::Hourly) => seconds / 3600,
         Some(Turnover::Daily) => seconds / 86_400,
@@ -184,7 +186,7 @@ fn backup(path: &Path, number: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

@@ -3,12 +3,12 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::changes;
+use crate::{config::changes, unix_time};
 
 /// A key whose value differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl ReloadReport {
     }
 
     pub(crate) fn last(&self) -> LastReload {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let at = unix_time::seconds(SystemTime::now());
         LastReload { at, outcome: self.outcome, summary: self.summary() }
     }
 }

@@ -192,9 +192,10 @@ mod tests {
     use std::{io::Read as _, os::unix::fs::PermissionsExt as _, time::Duration};
 
     use super::{super::ask, *};
+    use crate::telemetry::Telemetry;
 
     fn opened(folder: &Path) -> (Socket, Board, crossbeam_channel::Receiver<Request>) {
-        let board = Board::new(folder.to_owned(), 2, vec![0, 1]);
+        let board = Board::new(Arc::new(Telemetry::new()), folder.to_owned(), 2, vec![0, 1]);
         board.serves(([127, 0, 0, 1], 7878).into());
         let (sender, receiver) = crossbeam_channel::unbounded();
         (open(folder, &board, &sender).unwrap(), board, receiver)

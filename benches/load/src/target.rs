@@ -15,6 +15,7 @@ use crate::{
         once,
         redis::Redis,
     },
+    wire::Script,
 };
 
 /// Bytes on their way while a server is filled; some have small windows, all have buffers.
@@ -82,52 +83,60 @@ impl Target {
         next: impl FnMut() -> Option<u32>,
         mark: impl FnMut(Mark),
     ) -> io::Result<Report> {
-        let authority = address.to_string();
-        if mix == Mix::Batch {
-            let (dialect, path) = match self {
-                Self::Amaters => (Dialect::Amaters, batch::AMATERS_PATH),
-                Self::Etcd => (Dialect::Etcd, batch::ETCD_PATH),
-                Self::Redis => (Dialect::Redis, ""),
-                Self::Nghttpd => return Err(io::Error::other("files have no batches")),
-            };
-            let script = Rc::new(Batches::new(dialect, keys));
-            if self == Self::Redis {
-                return drive::run(address, load, || Resp::new(script.clone()), next, mark);
+        let grpc = |path| Shape::grpc(&address.to_string(), path);
+        let run = Run { address, load };
+        match (self, mix) {
+            (Self::Amaters, Mix::Batch) => {
+                let script = Batches::new(Dialect::Amaters, keys);
+                run.http2(script, grpc(batch::AMATERS_PATH), next, mark)
             }
-            let shape = Shape::grpc(&authority, path);
-            let wire = || Http2::new(script.clone(), shape.clone());
-            return drive::run(address, load, wire, next, mark);
-        }
-        match self {
-            Self::Amaters => {
-                let script = Rc::new(Amaters::new(keys));
-                let shape = Shape::grpc(&authority, amaters::PATH);
-                let wire = || Http2::new(script.clone(), shape.clone());
-                drive::run(address, load, wire, next, mark)
+            (Self::Amaters, _) => run.http2(Amaters::new(keys), grpc(amaters::PATH), next, mark),
+            (Self::Redis, Mix::Batch) => run.resp(Batches::new(Dialect::Redis, keys), next, mark),
+            (Self::Redis, _) => run.resp(Redis::new(keys), next, mark),
+            (Self::Etcd, Mix::Batch) => {
+                run.http2(Batches::new(Dialect::Etcd, keys), grpc(batch::ETCD_PATH), next, mark)
             }
-            Self::Redis => {
-                let script = Rc::new(Redis::new(keys));
-                drive::run(address, load, || Resp::new(script.clone()), next, mark)
+            (Self::Etcd, Mix::Get) => {
+                run.http2(Etcd::new(keys), grpc(etcd::RANGE_PATH), next, mark)
             }
-            Self::Etcd => {
-                let script = Rc::new(Etcd::new(keys));
-                let path = match mix {
-                    Mix::Get => etcd::RANGE_PATH,
-                    Mix::Set => etcd::PUT_PATH,
-                    Mix::Mixed(_) | Mix::Batch => {
-                        return Err(io::Error::other("etcd has a path for each"));
-                    }
-                };
-                let shape = Shape::grpc(&authority, path);
-                let wire = || Http2::new(script.clone(), shape.clone());
-                drive::run(address, load, wire, next, mark)
-            }
-            Self::Nghttpd => {
-                let script = Rc::new(Download { length: keys.value_bytes });
-                let shape = Shape::get(&authority, &format!("/value-{}", keys.value_bytes));
-                let wire = || Http2::new(script.clone(), shape.clone());
-                drive::run(address, load, wire, next, mark)
+            (Self::Etcd, Mix::Set) => run.http2(Etcd::new(keys), grpc(etcd::PUT_PATH), next, mark),
+            (Self::Etcd, Mix::Mixed(_)) => Err(io::Error::other("etcd has a path for each")),
+            (Self::Nghttpd, Mix::Batch) => Err(io::Error::other("files have no batches")),
+            (Self::Nghttpd, _) => {
+                let script = Download { length: keys.value_bytes };
+                let path = format!("/value-{}", keys.value_bytes);
+                run.http2(script, Shape::get(&address.to_string(), &path), next, mark)
             }
         }
+    }
+}
+
+/// Where a load goes, and in which shape.
+struct Run<'a> {
+    address: SocketAddr,
+    load: &'a Load,
+}
+
+impl Run<'_> {
+    fn http2(
+        &self,
+        script: impl Script,
+        shape: Shape,
+        next: impl FnMut() -> Option<u32>,
+        mark: impl FnMut(Mark),
+    ) -> io::Result<Report> {
+        let script = Rc::new(script);
+        let wire = || Http2::new(script.clone(), shape.clone());
+        drive::run(self.address, self.load, wire, next, mark)
+    }
+
+    fn resp(
+        &self,
+        script: impl Script,
+        next: impl FnMut() -> Option<u32>,
+        mark: impl FnMut(Mark),
+    ) -> io::Result<Report> {
+        let script = Rc::new(script);
+        drive::run(self.address, self.load, || Resp::new(script.clone()), next, mark)
     }
 }

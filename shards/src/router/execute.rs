@@ -1,10 +1,6 @@
 //! An operation on the shard that owns its keys: one synchronous step, then perhaps a wait.
 
-use std::{
-    panic::AssertUnwindSafe,
-    rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{panic::AssertUnwindSafe, rc::Rc};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::LocalBoxFuture};
@@ -19,6 +15,7 @@ use super::{
 use crate::{
     failure::Failure,
     limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
+    recent::unix_time,
     storage::{Answer, LockSet, Page, PageLimit, Shard, StorageError, Ticket, Transaction, Value},
 };
 
@@ -343,6 +340,5 @@ pub fn batch_answer_too_large() -> String {
 
 /// Now, in seconds since the Unix epoch: the unit of `created_at`.
 pub fn unix_seconds() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(unix_time().as_secs()).unwrap_or(i64::MAX)
 }

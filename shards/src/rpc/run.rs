@@ -36,7 +36,8 @@ pub async fn run(
         }
         Plan::Rows(rows) => gather(Cursor::new(router, rows)).await,
         Plan::Update { collection, change } => update(router, collection, change, deadline).await,
-        Plan::Command(_) => Ok(Reply::Value(None)),
+        // Whoever takes commands answers them without a plan to run.
+        Plan::Command(_) => Err(Failure::Internal("an admin command came to the shards".into())),
     }
 }
 
