@@ -46,6 +46,13 @@ struct Cluster {
     blob_bytes_min: usize,
 }
 
+impl Drop for Cluster {
+    /// Each shard knows all of them: somebody has to let go first.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 /// The other shards, at once.
 struct Direct(Rc<RefCell<Vec<Shard>>>);
 
