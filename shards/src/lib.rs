@@ -38,6 +38,7 @@ pub use self::{
         Tally,
     },
     grpc::method::Method,
+    net::peer::{ClientCertificate, Peer},
     pulse::{Beat, Pulse},
     reactor::IO_MEMORY_BYTES,
     reactors::{Reactors, StartError, StopError, start},

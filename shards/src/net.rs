@@ -3,5 +3,6 @@
 pub mod connection;
 pub mod control_frames;
 pub mod listener;
+pub mod peer;
 pub mod registry;
 pub mod transport;

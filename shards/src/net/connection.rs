@@ -26,6 +26,7 @@ use http::Request;
 use tracing::debug;
 
 use super::{
+    peer::Peer,
     registry::{Order, Vitals},
     transport::{Gauge, Transport},
 };
@@ -45,6 +46,7 @@ type Accepted = (Request<RecvStream>, server::SendResponse<Payload>, Instant);
 
 struct Connection {
     core: Rc<Core>,
+    peer: Rc<Peer>,
     gauge: Rc<Gauge>,
     flight: Rc<Flight>,
     http: server::Connection<Transport, Payload>,
@@ -66,6 +68,9 @@ enum Turn {
 
 /// Serves a connection until it ends.
 pub async fn serve(core: Rc<Core>, stream: TcpStream) {
+    // Only a peer that has gone again has no address.
+    let Ok(address) = stream.peer_addr() else { return };
+    let peer = Rc::new(Peer { address, certificate: None });
     let now = Instant::now();
     let vitals = Rc::new(Vitals::new(now));
     let place = core.registry.enter(Rc::clone(&vitals));
@@ -73,8 +78,8 @@ pub async fn serve(core: Rc<Core>, stream: TcpStream) {
     let transport = Transport::new(Rc::clone(&core), stream, Rc::clone(&gauge));
     // Each lives in a box of its own, and the handshake only as long as it lasts: a task is as large
     // as all that it ever holds, with copies.
-    if let Some(http) = Box::pin(handshake(&core, transport)).await {
-        let mut connection = Box::new(Connection::new(Rc::clone(&core), gauge, http));
+    if let Some(http) = Box::pin(handshake(&core, &peer, transport)).await {
+        let mut connection = Box::new(Connection::new(Rc::clone(&core), peer, gauge, http));
         while let Turn::GiveWay = poll_fn(|cx| connection.turn(cx)).await {
             give_way().await;
         }
@@ -84,6 +89,7 @@ pub async fn serve(core: Rc<Core>, stream: TcpStream) {
 
 async fn handshake(
     core: &Core,
+    peer: &Peer,
     transport: Transport,
 ) -> Option<server::Connection<Transport, Payload>> {
     let limits = &core.settings.limits;
@@ -103,12 +109,12 @@ async fn handshake(
     match select(handshake, patience).await {
         Either::Left((Ok(http), _)) => Some(http),
         Either::Left((Err(error), _)) => {
-            debug!("handshake failed: {error}");
+            debug!("{peer}: no HTTP/2 connection: {error}");
             None
         }
         Either::Right(_) => {
             core.counters().connections_cut.add(1);
-            debug!("connection cut: no HTTP/2 preface came");
+            debug!("{peer}: connection cut: no HTTP/2 preface came");
             None
         }
     }
@@ -117,6 +123,7 @@ async fn handshake(
 impl Connection {
     fn new(
         core: Rc<Core>,
+        peer: Rc<Peer>,
         gauge: Rc<Gauge>,
         mut http: server::Connection<Transport, Payload>,
     ) -> Self {
@@ -125,6 +132,7 @@ impl Connection {
         let ping = http.ping_pong();
         let mut connection = Self {
             core,
+            peer,
             gauge,
             flight,
             http,
@@ -207,7 +215,7 @@ impl Connection {
                     self.accepted.push_back((request, respond, self.gauge.vitals.heard.get()));
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    debug!("connection ended: {error}");
+                    debug!("{}: connection ended: {error}", self.peer);
                     return Poll::Ready(());
                 }
                 Poll::Ready(None) => return Poll::Ready(()),
@@ -231,7 +239,7 @@ impl Connection {
             }
             Some(Order::Cut(reason)) => {
                 self.core.counters().connections_cut.add(1);
-                debug!("connection cut: {reason}");
+                debug!("{}: connection cut: {reason}", self.peer);
                 return std::ops::ControlFlow::Break(());
             }
         }
@@ -241,7 +249,7 @@ impl Connection {
     /// Ends the connection with GOAWAY(ENHANCE_YOUR_CALM).
     fn cut(&mut self, reason: &'static str) {
         self.core.counters().connections_cut.add(1);
-        debug!("connection cut: {reason}");
+        debug!("{}: connection cut: {reason}", self.peer);
         self.http.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         self.closing = true;
     }
