@@ -37,6 +37,14 @@ pub mod kv {
     }
 }
 
+/// What operators do (`admin.proto`).
+pub mod admin {
+    /// Its first version.
+    pub mod v1 {
+        include!("generated/amaters.admin.v1.rs");
+    }
+}
+
 /// `grpc.health.v1`.
 pub mod health {
     include!("generated/grpc.health.v1.rs");

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "types.proto",
     "query.proto",
     "errors.proto",
     "aql.proto",
     "kv.proto",
+    "admin.proto",
     "grpc/health/v1/health.proto",
     "grpc/reflection/v1/reflection.proto",
     "grpc/reflection/v1alpha/reflection.proto",
