@@ -86,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) log: LogSettings,
     /// `logging.slow_request_ms`.
     pub(crate) slow_request: Option<Duration>,
+    /// Clients prove who they are, or `admin.allow_remote` is on.
+    pub(crate) admin_from_anywhere: bool,
     /// `metrics`.
     pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
@@ -140,6 +142,7 @@ impl Config {
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
             log: log(&raw.logging)?,
             slow_request: slow_request(raw.logging.slow_request_ms),
+            admin_from_anywhere: raw.auth.enabled || raw.admin.allow_remote,
             metrics: metrics(&raw.metrics, &written),
             notices,
             data_dir,

@@ -159,6 +159,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,
         slow_request: config.slow_request,
+        admin_from_anywhere: config.admin_from_anywhere,
         notes: Notes::default(),
     }
 }

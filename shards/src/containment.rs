@@ -88,6 +88,7 @@ fn reactors() -> Reactors {
         limits: Limits::default(),
         connection_timeout: PATIENCE,
         slow_request: None,
+        admin_from_anywhere: false,
         notes: Notes::default(),
         keepalive_interval: PATIENCE,
     };

@@ -21,6 +21,7 @@ use crate::{
     payload::{Payload, Writer},
     recent::{Base, Event, RequestLine},
     router::Router,
+    rpc::locality::Locality,
     settings::Settings,
     storage::{Epochs, MergeSlots, Shard, Stats},
 };
@@ -72,6 +73,8 @@ pub struct Process {
     pub base: Base,
     /// From where on a request is slow.
     pub slow_request: SlowRequest,
+    /// From where admin commands are taken that change something.
+    pub admin_locality: Locality,
     /// For each reactor the steps of its recovery.
     pub recovery_steps: Vec<Arc<Counter>>,
     /// For each shard its figures, as its owner saw them last.

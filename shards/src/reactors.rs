@@ -25,6 +25,7 @@ use crate::{
     reactor::{self, Command, Report, Seed},
     recent::Base,
     router::panic_text,
+    rpc::locality::Locality,
     settings::{CompactionSettings, Durability, Engine, Settings},
     storage::{Decisions, Epochs, MergeSlots},
     watch::Watch,
@@ -105,6 +106,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         counters: (0..count).map(|_| Counters::default()).collect(),
         base: Base::now(),
         slow_request: SlowRequest::new(settings.slow_request),
+        admin_locality: Locality::new(settings.admin_from_anywhere),
         recovery_steps: (0..count).map(|_| Arc::default()).collect(),
         shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
@@ -252,6 +254,11 @@ impl Reactors {
     /// Changes `logging.slow_request_ms`.
     pub fn set_slow_request(&self, bound: Option<Duration>) {
         self.process.slow_request.set(bound);
+    }
+
+    /// Changes from where admin commands are taken that write files or change the server.
+    pub fn set_admin_from_anywhere(&self, anywhere: bool) {
+        self.process.admin_locality.set(anywhere);
     }
 
     /// Changes `storage.compaction`; merges that are under way end as they were begun.

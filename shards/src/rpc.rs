@@ -7,6 +7,7 @@ pub mod batch;
 pub mod check;
 mod fields;
 pub mod kv;
+pub mod locality;
 pub mod plan;
 pub mod reflection;
 pub mod run;

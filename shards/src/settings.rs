@@ -29,6 +29,9 @@ pub struct Settings {
     pub connection_timeout: Duration,
     /// Unary requests that take so long are worth a warning. It may change while the server runs.
     pub slow_request: Option<Duration>,
+    /// Whether admin commands that write files or change the server are taken from other machines too, because clients prove
+    /// who they are or the operator wants it. It may change while the server runs.
+    pub admin_from_anywhere: bool,
     /// Warnings of the whole process, for those who ask what happened lately.
     pub notes: Notes,
     /// A silent connection is asked for a sign of life (HTTP/2 PING) this often.

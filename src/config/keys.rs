@@ -365,6 +365,9 @@ pub(crate) const KEYS: &[Key] = &[
         r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),
     Key::new("authz.audit_enabled", Kind::Flag, "true", "Keep an audit log.").under(AUTH),
     Key::new("authz.audit_log_path", Kind::Path, "", "The audit log.").under(AUTH),
+
+    Key::new("admin.allow_remote", Kind::Flag, "false",
+        "Take admin commands that write files or change the server from other machines too while auth.enabled is false.").live(),
 ];
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(crate) struct Raw {
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) auth: Auth,
+    pub(crate) admin: Admin,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -211,4 +212,9 @@ impl std::fmt::Debug for Jwt {
 pub(crate) struct ApiKey {
     pub(crate) enabled: bool,
     pub(crate) keys_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Admin {
+    pub(crate) allow_remote: bool,
 }

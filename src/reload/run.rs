@@ -74,6 +74,7 @@ impl Control<'_> {
             | "storage.compaction.level_multiplier" => {
                 reactors.set_compaction(next.tree.compaction);
             }
+            "admin.allow_remote" => reactors.set_admin_from_anywhere(next.admin_from_anywhere),
             "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
             // Applied as a whole; the interval is looked up each time.
             path if path.starts_with("logging.") || path.starts_with("metrics.") => {}

@@ -16,6 +16,7 @@ pub enum Code {
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
+    PermissionDenied = 7,
     ResourceExhausted = 8,
     FailedPrecondition = 9,
     OutOfRange = 11,
@@ -106,6 +107,7 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
         Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
         Failure::ShuttingDown => ErrorCode::ErrorServerShuttingDown,
+        Failure::NotLocal { .. } => ErrorCode::ErrorAuthInsufficientPermissions,
         Failure::Batch { cause, .. } | Failure::Condition { cause, .. } => error_code(cause),
     }
 }
@@ -179,6 +181,7 @@ fn grpc_code(code: ErrorCode) -> Code {
         E::ErrorValidationSizeExceeded => Code::OutOfRange,
         E::ErrorComputeInvalidOperation => Code::FailedPrecondition,
         E::ErrorStorageNotFound => Code::NotFound,
+        E::ErrorAuthInsufficientPermissions => Code::PermissionDenied,
         E::ErrorStorageCorrupted => Code::DataLoss,
         E::ErrorStorageFull | E::ErrorServerOverloaded => Code::ResourceExhausted,
         E::ErrorServerUnavailable | E::ErrorServerShuttingDown => Code::Unavailable,
@@ -216,6 +219,7 @@ mod tests {
             (Failure::Internal(String::new()), 7000, 5, None),
             (Failure::Overloaded(String::new()), 7002, 1, Some(1)),
             (Failure::ShuttingDown, 7003, 5, Some(1)),
+            (Failure::NotLocal { command: String::new() }, 3002, 4, None),
         ];
         for (failure, code, category, retry_after) in cases {
             let response = error_response(&failure);
