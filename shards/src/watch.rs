@@ -46,6 +46,16 @@ impl Watch {
         self.0.shards.iter().map(|stats| stats.load_full()).collect()
     }
 
+    /// Merges of tables that run at this moment.
+    pub fn merges_running(&self) -> usize {
+        self.0.merge_slots.taken()
+    }
+
+    /// Merges of tables that may run at once.
+    pub fn merges_max(&self) -> usize {
+        self.0.merge_slots.max()
+    }
+
     /// Steps of recovery so far; it stands still when recovery does.
     pub fn recovery_steps(&self) -> u64 {
         self.0.recovery_steps.iter().map(|steps| steps.get()).sum()

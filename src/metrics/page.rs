@@ -1,5 +1,6 @@
 //! The pages: `/metrics`, and what probes and people ask for beside them.
 
+use amaters_shards::Watch;
 use serde_json::json;
 
 use super::{
@@ -92,6 +93,7 @@ fn metrics(telemetry: &Telemetry, form: Form) -> String {
     if let Some(watch) = telemetry.watch() {
         reactors::write(&mut out, watch);
         shards::write(&mut out, &watch.shards());
+        merges(&mut out, watch);
     }
     process::write(&mut out, telemetry.begun_at());
     out.finish()
@@ -118,6 +120,13 @@ fn server(out: &mut Exposition, telemetry: &Telemetry) {
     out.single(Kind::Counter, "amaters_log_lines_dropped", help, logging::dropped());
     let help = "Log lines that are not in the log file because it could not be written.";
     out.single(Kind::Counter, "amaters_log_file_lines_lost", help, logging::lost());
+}
+
+fn merges(out: &mut Exposition, watch: &Watch) {
+    let help = "Merges of tables that run at this moment, over all shards.";
+    out.single(Kind::Gauge, "amaters_storage_merges_running", help, watch.merges_running());
+    let help = "Merges of tables that may run at once: storage.compaction.max_concurrent.";
+    out.single(Kind::Gauge, "amaters_storage_merges_max", help, watch.merges_max());
 }
 
 #[cfg(test)]

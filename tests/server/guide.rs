@@ -3,6 +3,7 @@
 
 mod commands;
 mod http;
+mod live;
 mod logs;
 mod metrics;
 mod reload;

@@ -74,6 +74,18 @@ impl Target {
         self.run(address, work.keys, work.mix, &work.load, next, mark)
     }
 
+    /// Does some work until it is told to end, or its time is up.
+    pub fn measure_while(
+        self,
+        address: SocketAddr,
+        work: &Work,
+        goes_on: impl Fn() -> bool,
+    ) -> io::Result<Report> {
+        let mut next = work.mix.requests(work.keys, 1);
+        let next = || if goes_on() { next() } else { None };
+        self.run(address, work.keys, work.mix, &work.load, next, |_| {})
+    }
+
     fn run(
         self,
         address: SocketAddr,

@@ -23,7 +23,7 @@ use crate::harness::{Folder, Server, eventually};
 /// Longest wait for the first word of a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn reload(folder: &Folder) -> String {
+pub(super) fn reload(folder: &Folder) -> String {
     let output = folder.run("reload --config a.toml");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
@@ -74,7 +74,7 @@ fn sections_that_require_a_restart_are_reported_and_stay_pending() {
 }
 
 /// A new connection, unless the server's first word is that there are too many.
-fn is_let_in(address: SocketAddr) -> Option<TcpStream> {
+pub(super) fn is_let_in(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut word = [0; 512];

@@ -30,6 +30,16 @@ impl MergeSlots {
         self.0.max.store(max, Relaxed);
     }
 
+    /// How many there are.
+    pub fn max(&self) -> usize {
+        self.0.max.load(Relaxed)
+    }
+
+    /// How many are taken: merges that run.
+    pub fn taken(&self) -> usize {
+        self.0.taken.load(Relaxed)
+    }
+
     /// A slot, if one is free.
     pub(in crate::storage) fn take(&self) -> Option<Slot> {
         // The counts guard nothing but themselves.
@@ -61,6 +71,7 @@ mod tests {
         slots.set_max(1);
         drop(two);
         assert!(slots.take().is_none());
+        assert_eq!((slots.taken(), slots.max()), (1, 1));
         drop(three);
         assert!(slots.take().is_some());
     }
