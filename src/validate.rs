@@ -35,7 +35,9 @@ fn check(source: &Source, with_addresses: bool) -> Result<Config, Refusal> {
     let mut problems = files::check(&source.gather().written);
     let loaded = source.load();
     if let (Ok(config), true) = (&loaded, with_addresses) {
-        problems.extend(addresses::check(config));
+        let tried = addresses::check(config);
+        tried.notes.iter().for_each(|note| eprintln!("{note}"));
+        problems.extend(tried.problems);
     }
     match loaded {
         Ok(config) if problems.is_empty() => Ok(config),

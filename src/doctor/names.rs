@@ -15,7 +15,11 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     };
     let mut findings = vec![server(config)];
     findings.extend(told("files", validate::check_files(&config.written), certificates));
-    findings.extend(told("ports", validate::check_addresses(config), "can be listened on"));
+    let tried = validate::check_addresses(config);
+    if tried.notes.is_empty() || !tried.problems.is_empty() {
+        findings.extend(told("ports", tried.problems, "can be listened on"));
+    }
+    findings.extend(tried.notes.iter().map(|note| Finding::new(Verdict::Ok, "ports", note)));
     findings
 }
 

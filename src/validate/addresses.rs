@@ -16,27 +16,41 @@ use crate::{
 /// A default of this key that is taken is no reason not to start.
 const GIVES_WAY: &str = "metrics.bind_address";
 
-/// Every address that cannot be listened on.
+/// What trying the addresses has shown.
+#[derive(Default)]
+pub(crate) struct Tried {
+    /// Addresses that cannot be listened on.
+    pub(crate) problems: Vec<Problem>,
+    /// Addresses that cannot either, and why that keeps no server from starting.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Tries every address.
 ///
 /// One that the server of this very data directory holds is right: that server would hold it again.
-pub(crate) fn check(config: &Config) -> Vec<Problem> {
+pub(crate) fn check(config: &Config) -> Tried {
     // Not one that a pid file leads to, which may be that of another directory.
     let own = instance::find(&Place { data_dir_written: true, ..config.place() });
-    let tried = |key: &Key| {
-        let address = address(config, key)?;
-        let error = TcpListener::bind(address).err()?;
-        if let (io::ErrorKind::AddrInUse, Some(server)) = (error.kind(), &own) {
-            eprintln!("{key}: {address} is held, as the server runs: process {}", server.pid);
-            return None;
+    let mut tried = Tried::default();
+    for key in KEYS {
+        let Some(address) = address(config, key) else { continue };
+        let Err(error) = TcpListener::bind(address) else { continue };
+        match (error.kind(), &own) {
+            (io::ErrorKind::AddrInUse, Some(server)) => {
+                let held = "is held, as the server runs: process";
+                tried.notes.push(format!("{key}: {address} {held} {}", server.pid));
+            }
+            _ if key.path == GIVES_WAY && !config.written.is_written(key.path) => {
+                let without = "which nobody wrote: a server goes without";
+                tried.notes.push(format!("{key}: {address} ({error}), {without}"));
+            }
+            _ => {
+                let why = format!("cannot listen on {address}: {error}");
+                tried.problems.push(Problem::of_key(&config.written, key.path, why));
+            }
         }
-        if key.path == GIVES_WAY && !config.written.is_written(key.path) {
-            eprintln!("{key}: {address}, which nobody wrote: {error}; a server goes without");
-            return None;
-        }
-        let why = format!("cannot listen on {address}: {error}");
-        Some(Problem::of_key(&config.written, key.path, why))
-    };
-    KEYS.iter().filter_map(tried).collect()
+    }
+    tried
 }
 
 /// What is listened on because of a key.
