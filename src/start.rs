@@ -5,7 +5,7 @@
 
 use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, settings::Settings};
+use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, auth::Guard, settings::Settings};
 
 use crate::{
     board::Board,
@@ -155,6 +155,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         engine: config.engine.clone(),
         memtable_bytes_max: config.memtable_bytes_max,
         tree: config.tree.clone(),
+        guard: Arc::new(Guard::open()),
         limits: config.limits.clone(),
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,

@@ -85,6 +85,7 @@ fn reactors() -> Reactors {
             cache_bytes_max: 0,
             compaction: CompactionSettings::default(),
         },
+        guard: std::sync::Arc::new(crate::auth::Guard::open()),
         limits: Limits::default(),
         connection_timeout: PATIENCE,
         slow_request: None,

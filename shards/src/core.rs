@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use crate::{
+    auth::Guard,
     counters::{Counter, Counters, End},
     grpc::{headers::Headers, method::Method},
     net::registry::Registry,
@@ -63,6 +64,8 @@ pub struct Process {
     pub started: Instant,
     /// Open connections that are allowed, live.
     pub connections_max: AtomicUsize,
+    /// Who may come in, and what they may do.
+    pub guard: ArcSwap<Guard>,
     /// Set once, when the server is to go away.
     pub draining: AtomicBool,
     /// Open connections of each reactor: counted in by whoever accepts, out by the owner.

@@ -46,6 +46,12 @@ pub struct Counters {
     pub connections_refused: Counter,
     /// Connections closed because they sent too many control frames or stood still.
     pub connections_cut: Counter,
+    /// Principals recognised, once for each connection and credential.
+    pub principals_admitted: Counter,
+    /// Credentials that were not right, or were not there.
+    pub credentials_refused: Counter,
+    /// Requests for what their principal may not do.
+    pub requests_denied: Counter,
     /// Bytes read from connections.
     pub bytes_received: Counter,
     /// Bytes written to connections.

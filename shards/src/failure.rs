@@ -58,6 +58,20 @@ pub enum Failure {
     /// A collection name outside its bounds.
     #[error("invalid collection: {0}")]
     Collection(String),
+    /// Nobody can be recognised by what the request shows.
+    #[error("authentication failed: {0}")]
+    Unauthenticated(String),
+    /// What the request shows was good once.
+    #[cfg_attr(not(test), expect(dead_code, reason = "methods follow"))]
+    #[error("authentication failed: {0}")]
+    Expired(String),
+    #[cfg_attr(not(test), expect(dead_code, reason = "methods follow"))]
+    /// The client certificate is not one that is recognised.
+    #[error("authentication failed: {0}")]
+    Certificate(String),
+    /// Whoever asks may not.
+    #[error("access denied: {0}")]
+    Forbidden(String),
     /// A bug of the server, contained.
     #[error("internal error: {0}")]
     Internal(String),

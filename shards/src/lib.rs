@@ -8,6 +8,7 @@
 //!
 //! Imports point to the right only; `storage` knows nothing above it.
 
+pub mod auth;
 #[cfg(test)]
 mod containment;
 mod core;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod amount;
 pub mod answer;
+pub mod authorize;
 pub mod batch;
 pub mod check;
 mod fields;

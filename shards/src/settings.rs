@@ -1,8 +1,8 @@
 //! What the process tells the reactors at start: checked values only, no text to parse.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{limits::Limits, partition::Partition, recent::Notes};
+use crate::{auth::Guard, limits::Limits, partition::Partition, recent::Notes};
 
 /// Everything that reactors need to know.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Settings {
     pub memtable_bytes_max: u64,
     /// Tables and blob files.
     pub tree: TreeSettings,
+    /// Who may come in, and what they may do. It may change while the server runs.
+    pub guard: Arc<Guard>,
     /// The bounds of the serving side.
     pub limits: Limits,
     /// A handshake, a half-sent request or an answer that nobody reads may take this long.

@@ -40,9 +40,11 @@ use super::{
     status::{Code, Status, error_response},
 };
 use crate::{
+    auth::{access::Access, gate::Gate},
     core::Core,
     counters::End,
     failure::Failure,
+    net::peer::Peer,
     payload::{Charge, Flight, Payload},
     recent::RequestLine,
     router::{Call, Destination, Mailbox, contained, execute::Outcome, operation::Reply},
@@ -56,6 +58,7 @@ use crate::{
 /// The requests of one connection.
 pub struct Calls {
     core: Rc<Core>,
+    gate: Gate,
     flight: Rc<Flight>,
     pending: Slab<Pending>,
     mailbox: Rc<Mailbox>,
@@ -89,11 +92,12 @@ struct Asker {
 
 impl Calls {
     /// No requests yet.
-    pub fn new(core: Rc<Core>, flight: Rc<Flight>) -> Self {
+    pub fn new(core: Rc<Core>, peer: Rc<Peer>, flight: Rc<Flight>) -> Self {
         let bytes_max = core.settings.limits.connection_bytes_max;
         let foresight = Foresight::new(bytes_max, Rc::clone(&core.awaited));
         Self {
             core,
+            gate: Gate::new(peer),
             flight,
             pending: Slab::new(),
             mailbox: Rc::default(),
@@ -132,6 +136,10 @@ impl Calls {
             let refusal = Refusal::Status(Status::new(Code::Unimplemented, text));
             return self.refuse(None, arrived, &mut respond, &refusal);
         };
+        let access = match self.gate.admit(&self.core, method, request.headers()) {
+            Ok(access) => access,
+            Err(failure) => return self.turn_away(method, arrived, respond, &failure),
+        };
         let (parts, mut body) = request.into_parts();
         let mut first = None;
         if method == Method::ExecuteQuery {
@@ -148,13 +156,14 @@ impl Calls {
                         return self.refuse(Some(method), arrived, &mut respond, &refusal);
                     }
                 };
-                return self.short_way(&query, &message, respond, (arrived, timeout));
+                return self.short_way(&access, &query, &message, respond, (arrived, timeout));
             }
         }
         let call = LongCall {
             core: Rc::clone(&self.core),
             flight: Rc::clone(&self.flight),
             method,
+            access,
             meter: Meter::new(&self.core, method, RequestLine::of_method(Some(method)), arrived),
             headers: parts.headers,
             body,
@@ -175,8 +184,26 @@ impl Calls {
         self.core.ended(method, RequestLine::of_method(method), arrived, End::Failed);
     }
 
+    /// Tells somebody who was not let in.
+    fn turn_away(
+        &self,
+        method: Method,
+        arrived: Instant,
+        mut respond: SendResponse<Payload>,
+        failure: &Failure,
+    ) {
+        if method.has_band() {
+            fail(&self.core, &self.flight, &mut respond, None, 0, failure);
+            let line = RequestLine::of_method(Some(method));
+            return self.core.ended(Some(method), line, arrived, End::Failed);
+        }
+        let refusal = Refusal::Status(Status::from(failure));
+        self.refuse(Some(method), arrived, &mut respond, &refusal);
+    }
+
     fn short_way(
         &mut self,
+        access: &Access,
         query: &Simple<'_>,
         message: &Bytes,
         mut respond: SendResponse<Payload>,
@@ -188,7 +215,7 @@ impl Calls {
         let begun = if self.core.is_full() {
             Err(self.overloaded())
         } else {
-            contained(|| Ok(query.begin(&self.core.router, message, destination)))
+            contained(|| Ok(query.begin(&self.core, access, message, destination)))
         };
         match begun {
             Err(failure) | Ok(Call::Here(Err(failure))) => {

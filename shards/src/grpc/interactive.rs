@@ -39,6 +39,7 @@ use super::{
     unary::query,
 };
 use crate::{
+    auth::access::Access,
     core::Core,
     failure::Failure,
     limits::{INTERACTIVE_BYTES_MAX, INTERACTIVE_REQUESTS_MAX},
@@ -56,6 +57,7 @@ use crate::{
 /// The stream is gone, or does not go on; what it has asked for before is answered first.
 pub async fn serve(
     core: &Rc<Core>,
+    access: Rc<Access>,
     flight: &Rc<Flight>,
     inbound: &mut Inbound,
     outbound: &mut Outbound,
@@ -69,13 +71,15 @@ pub async fn serve(
         }
     });
     let mut requests = pin!(requests);
-    let mut pipeline = Pipeline::new(core, flight);
+    let mut pipeline = Pipeline::new(core, access, flight);
     poll_fn(|cx| pipeline.poll(requests.as_mut(), outbound, cx)).await
 }
 
 /// The requests of a stream that have not been answered.
 struct Pipeline {
     core: Rc<Core>,
+    /// Who asks, as it was when the last request began.
+    access: Rc<Access>,
     flight: Rc<Flight>,
     /// In the order in which they came.
     slots: VecDeque<Slot>,
@@ -126,10 +130,11 @@ struct Touches {
 }
 
 impl Pipeline {
-    fn new(core: &Rc<Core>, flight: &Rc<Flight>) -> Self {
+    fn new(core: &Rc<Core>, access: Rc<Access>, flight: &Rc<Flight>) -> Self {
         let bytes_max = bytes_max(core);
         Self {
             core: Rc::clone(core),
+            access,
             flight: Rc::clone(flight),
             slots: VecDeque::new(),
             first: 0,
@@ -276,11 +281,20 @@ impl Pipeline {
             slot.stage = Stage::Done(Err(late));
             return;
         }
+        match self.access.renewed(&self.core) {
+            Ok(access) => self.access = access,
+            Err(failure) => {
+                slot.stage = Stage::Done(Err(failure));
+                return;
+            }
+        }
         let is_read = slot.touches.is_some_and(|touches| !touches.writes);
         slot.awaited = is_read.then(|| self.foresight.begin());
-        let (core, limit, number) = (Rc::clone(&self.core), slot.limit, self.first + index as u64);
+        let (core, access) = (Rc::clone(&self.core), Rc::clone(&self.access));
+        let (limit, number) = (slot.limit, self.first + index as u64);
         let mut running: Running = Box::pin(async move {
-            let answered = contained(async { Ok(query(&core, *request, limit).await) }).await;
+            let answered =
+                contained(async { Ok(query(&core, &access, *request, limit).await) }).await;
             let result = answered.unwrap_or_else(|trouble| match trouble {
                 Trouble::Failure(failure) => Err(failure),
                 _ => Err(Failure::Internal("a query ended in a strange way".into())),

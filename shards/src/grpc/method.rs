@@ -109,6 +109,17 @@ impl Method {
     }
 }
 
+impl Method {
+    /// Whether its answer has room for an error: one that is not in the status of the call.
+    #[must_use]
+    pub fn has_band(self) -> bool {
+        matches!(
+            self,
+            Self::ExecuteQuery | Self::ExecuteBatch | Self::KvGet | Self::KvConditionalBatch
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ use super::{
     outbound, streaming, unary,
 };
 use crate::{
+    auth::access::Access,
     core::Core,
     counters::End,
     failure::Failure,
@@ -44,6 +45,8 @@ pub struct Call {
     pub flight: Rc<Flight>,
     /// What is called.
     pub method: Method,
+    /// Who calls.
+    pub access: Rc<Access>,
     /// Counts how it ends.
     pub meter: Meter,
     /// The request's headers.
@@ -64,6 +67,8 @@ pub struct Session {
     pub flight: Rc<Flight>,
     /// What is called.
     pub method: Method,
+    /// Who calls.
+    pub access: Rc<Access>,
     /// How long the call may take.
     pub limit: Limit,
     /// How answers are encoded.
@@ -94,12 +99,12 @@ pub async fn serve(mut call: Call) {
             return call.meter.end(End::Failed);
         }
     };
-    let Call { core, flight, method, mut meter, headers, body, first, respond } = call;
+    let Call { core, flight, method, access, mut meter, headers, body, first, respond } = call;
     let encoding = headers::answers_encoding(&headers, requests);
     let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, first);
     let limit = Limit { begun: meter.arrived(), header: timeout };
     let line = Cell::new(RequestLine::of_method(Some(method)));
-    let mut session = Session { core, flight, method, limit, encoding, inbound, line };
+    let mut session = Session { core, flight, method, access, limit, encoding, inbound, line };
     let end = if method.is_unary() {
         let end = unary::serve(&mut session, respond).await;
         meter.name(session.line.get());

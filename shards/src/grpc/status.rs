@@ -24,6 +24,7 @@ pub enum Code {
     Internal = 13,
     Unavailable = 14,
     DataLoss = 15,
+    Unauthenticated = 16,
 }
 
 /// What the trailers of a call say.
@@ -103,6 +104,10 @@ fn error_code(failure: &Failure) -> ErrorCode {
             ErrorCode::ErrorValidationSizeExceeded
         }
         Failure::Collection(_) => ErrorCode::ErrorValidationInvalidCollection,
+        Failure::Unauthenticated(_) => ErrorCode::ErrorAuthFailed,
+        Failure::Expired(_) => ErrorCode::ErrorAuthExpired,
+        Failure::Certificate(_) => ErrorCode::ErrorAuthInvalidCertificate,
+        Failure::Forbidden(_) => ErrorCode::ErrorAuthInsufficientPermissions,
         Failure::Internal(_) => ErrorCode::ErrorServerInternal,
         Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
         Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
@@ -180,8 +185,11 @@ fn grpc_code(code: ErrorCode) -> Code {
         | E::ErrorValidationInvalidCollection => Code::InvalidArgument,
         E::ErrorValidationSizeExceeded => Code::OutOfRange,
         E::ErrorComputeInvalidOperation => Code::FailedPrecondition,
-        E::ErrorStorageNotFound => Code::NotFound,
+        E::ErrorAuthFailed | E::ErrorAuthExpired | E::ErrorAuthInvalidCertificate => {
+            Code::Unauthenticated
+        }
         E::ErrorAuthInsufficientPermissions => Code::PermissionDenied,
+        E::ErrorStorageNotFound => Code::NotFound,
         E::ErrorStorageCorrupted => Code::DataLoss,
         E::ErrorStorageFull | E::ErrorServerOverloaded => Code::ResourceExhausted,
         E::ErrorServerUnavailable | E::ErrorServerShuttingDown => Code::Unavailable,
@@ -216,6 +224,10 @@ mod tests {
             (Failure::TooLarge(String::new()), 6002, 4, None),
             (Failure::ScanTooLong { seconds: 60 }, 6002, 4, None),
             (StorageError::Outdated { shard: 1, max: 2 }.into(), 6002, 4, None),
+            (Failure::Unauthenticated(String::new()), 3000, 3, None),
+            (Failure::Expired(String::new()), 3001, 3, None),
+            (Failure::Forbidden(String::new()), 3002, 4, None),
+            (Failure::Certificate(String::new()), 3003, 2, None),
             (Failure::Internal(String::new()), 7000, 5, None),
             (Failure::Overloaded(String::new()), 7002, 1, Some(1)),
             (Failure::ShuttingDown, 7003, 5, Some(1)),

@@ -22,6 +22,7 @@ use super::{
     unary::{check_request, check_transaction, decode, grpc_health},
 };
 use crate::{
+    auth::access::Access,
     core::Core,
     counters::End,
     failure::Failure,
@@ -34,6 +35,7 @@ use crate::{
     rpc::{
         amount,
         answer::{Plain, StreamChunk},
+        authorize,
         plan::Plan,
         reflection,
         run::{Cursor, run},
@@ -49,7 +51,7 @@ impl From<Gone> for Trouble {
 
 /// Serves a call to its end, and says how that was; none if nobody is there any more.
 pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<End> {
-    let Session { core, flight, method, limit, encoding, mut inbound, .. } = session;
+    let Session { core, flight, method, access, limit, encoding, mut inbound, .. } = session;
     let opened = Outbound::open(Rc::clone(&core), Rc::clone(&flight), respond, encoding);
     let mut outbound = opened.ok()?;
     let result = {
@@ -57,11 +59,11 @@ pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<E
         let work = contained(async {
             match method {
                 Method::ExecuteInteractive => {
-                    interactive::serve(&core, &flight, inbound, outbound).await
+                    interactive::serve(&core, access, &flight, inbound, outbound).await
                 }
                 Method::GrpcHealthWatch => watch(&core, inbound, outbound).await,
                 Method::Reflection => reflect(inbound, outbound).await,
-                _ => rows(&core, inbound, outbound, limit).await,
+                _ => rows(&core, &access, inbound, outbound, limit).await,
             }
         });
         limit.hold(None, method == Method::ExecuteInteractive, work).await
@@ -82,6 +84,7 @@ pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<E
 /// `ExecuteStream`: the rows of a range, a filter or a get, in chunks, and how many there were.
 async fn rows(
     core: &Rc<Core>,
+    access: &Access,
     inbound: &mut Inbound,
     outbound: &mut Outbound,
     limit: Limit,
@@ -93,7 +96,9 @@ async fn rows(
     let send = async {
         check_request(core, request.version.map(|version| version.major))?;
         check_transaction(request.transaction_id.as_deref())?;
-        match Plan::of(request.query)? {
+        let plan = Plan::of(request.query)?;
+        authorize::plan(core, access, &plan)?;
+        match plan {
             Plan::Rows(rows) => send_rows(outbound, Cursor::new(&core.router, rows)).await,
             Plan::Key { collection, key, operation: operation @ Operation::Get { .. } } => {
                 let plan = Plan::Key { collection, key: key.clone(), operation };

@@ -24,6 +24,7 @@ use super::{
     status::{Code, Status, error_response},
 };
 use crate::{
+    auth::access::Access,
     core::Core,
     counters::End,
     failure::Failure,
@@ -33,7 +34,7 @@ use crate::{
     rpc::{
         admin, amount,
         answer::{Answer, BatchAnswer, ErrorAnswer, FoundAnswer, Plain, QueryAnswer},
-        batch, check, kv,
+        authorize, batch, check, kv,
         plan::Plan,
         run::run,
         server,
@@ -80,7 +81,7 @@ pub async fn serve(session: &mut Session, mut respond: SendResponse<Payload>) ->
 }
 
 async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
-    let Session { core, method, limit, line, .. } = session;
+    let Session { core, access, method, limit, line, .. } = session;
     let limit = *limit;
     Ok(match method {
         Method::ExecuteBatch => {
@@ -89,12 +90,12 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
             }
             let request = decode::<BatchRequest>(message)?;
             let request_id = request.request_id.clone();
-            Outcome::Batch(run_batch(core, request, limit).await, request_id)
+            Outcome::Batch(run_batch(core, access, request, limit).await, request_id)
         }
         Method::KvGet => {
             let mut request = decode::<GetRequest>(message)?;
             let (request_id, without_data) = (request.request_id.take(), request.without_data);
-            Outcome::Found(run_get(core, request, limit).await, request_id, without_data)
+            Outcome::Found(run_get(core, access, request, limit).await, request_id, without_data)
         }
         Method::KvConditionalBatch => {
             if let Err(failure) = amount::check_conditional(&message) {
@@ -102,7 +103,7 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
             }
             let mut request = decode::<ConditionalBatchRequest>(message)?;
             let request_id = request.request_id.take();
-            Outcome::Conditional(run_conditional(core, request, limit).await, request_id)
+            Outcome::Conditional(run_conditional(core, access, request, limit).await, request_id)
         }
         Method::HealthCheck => {
             let request = decode::<HealthCheckRequest>(message)?;
@@ -126,7 +127,7 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
             let mut request = decode::<QueryRequest>(message)?;
             let request_id = request.request_id.take();
             line.set(RequestLine::of_query(request.query.as_ref()));
-            Outcome::Query(query(core, request, limit).await, request_id)
+            Outcome::Query(query(core, access, request, limit).await, request_id)
         }
     })
 }
@@ -135,11 +136,17 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
 ///
 /// # Errors
 /// What the query or a bound refuses.
-pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Result<Reply, Failure> {
+pub async fn query(
+    core: &Rc<Core>,
+    access: &Access,
+    request: QueryRequest,
+    limit: Limit,
+) -> Result<Reply, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
     check_transaction(request.transaction_id.as_deref())?;
     let write = request.query.as_ref().is_some_and(is_write);
     let plan = Plan::of(request.query)?;
+    authorize::plan(core, access, &plan)?;
     if let Plan::Command(command) = plan {
         return admin::run(core, command).await;
     }
@@ -152,31 +159,35 @@ pub async fn query(core: &Rc<Core>, request: QueryRequest, limit: Limit) -> Resu
 
 async fn run_batch(
     core: &Rc<Core>,
+    access: &Access,
     request: BatchRequest,
     limit: Limit,
 ) -> Result<Vec<Reply>, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
     let plans = batch::plans(request.queries)?;
+    authorize::batch(core, access, &plans)?;
     batch::run(&core.router, plans, limit.deadline(request.timeout_ms)).await
 }
 
 async fn run_get(
     core: &Rc<Core>,
+    access: &Access,
     request: GetRequest,
     limit: Limit,
 ) -> Result<Option<(Value, Digest)>, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
-    limit.hold(request.timeout_ms, false, kv::get(&core.router, request)).await
+    limit.hold(request.timeout_ms, false, kv::get(core, access, request)).await
 }
 
 async fn run_conditional(
     core: &Rc<Core>,
+    access: &Access,
     request: ConditionalBatchRequest,
     limit: Limit,
 ) -> Result<Ended<Vec<Reply>>, Failure> {
     check_request(core, request.version.map(|version| version.major))?;
     let deadline = limit.deadline(request.timeout_ms);
-    kv::conditional_batch(&core.router, request, deadline).await
+    kv::conditional_batch(core, access, request, deadline).await
 }
 
 fn is_write(query: &Query) -> bool {
@@ -257,18 +268,11 @@ impl Session {
 
     /// A failure before the request could be read: in-band where the answer has a band.
     fn fail(&self, respond: &mut SendResponse<Payload>, failure: &Failure) {
-        match self.method {
-            Method::ExecuteQuery
-            | Method::ExecuteBatch
-            | Method::KvGet
-            | Method::KvConditionalBatch => {
-                let (error, millis) = (error_response(failure), self.limit.millis());
-                self.put(respond, &ErrorAnswer { error: &error, request_id: None, millis });
-            }
-            _ => {
-                let refusal = Refusal::Status(Status::from(failure));
-                outbound::refuse(&self.core, respond, &refusal);
-            }
+        if self.method.has_band() {
+            let (error, millis) = (error_response(failure), self.limit.millis());
+            self.put(respond, &ErrorAnswer { error: &error, request_id: None, millis });
+        } else {
+            outbound::refuse(&self.core, respond, &Refusal::Status(Status::from(failure)));
         }
     }
 

@@ -128,7 +128,7 @@ impl Connection {
         mut http: server::Connection<Transport, Payload>,
     ) -> Self {
         let flight = Flight::new(Rc::clone(&core.flight));
-        let calls = Calls::new(Rc::clone(&core), Rc::clone(&flight));
+        let calls = Calls::new(Rc::clone(&core), Rc::clone(&peer), Rc::clone(&flight));
         let ping = http.ping_pong();
         let mut connection = Self {
             core,

@@ -38,6 +38,14 @@ const COUNT: usize = 100;
 const LOGS_USAGE: &str = "LOGS takes a count, then true or false for follow, then with true the next_seq of the answer before";
 
 impl Command {
+    /// What is asked, without its words.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Logs(_) => "LOGS",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Reads what stands behind the prefix.
     ///
     /// # Errors

@@ -11,11 +11,12 @@ use amaters_proto::{
 };
 use bytes::Bytes;
 
-use super::{batch, check, plan::place};
+use super::{authorize, batch, check, plan::place};
 use crate::{
+    auth::access::Access,
+    core::Core,
     failure::Failure,
     router::{
-        Router,
         condition::{Condition, Digest, Expected, Unmet, digest_in_turns},
         coordinator::{Deadline, Ended},
         operation::{Operation, Reply},
@@ -28,13 +29,15 @@ use crate::{
 /// # Errors
 /// What the key, its name or its shard refuses.
 pub async fn get(
-    router: &Rc<Router>,
+    core: &Core,
+    access: &Access,
     request: GetRequest,
 ) -> Result<Option<(Value, Digest)>, Failure> {
     let (collection, key) = place(request.collection, request.key)?;
     check::key_to_write(&key)?;
-    let shard = router.shard_of(&collection, &key);
-    match router.run(shard, Operation::Get { collection, key }).await? {
+    authorize::read(core, access, &collection, &key)?;
+    let shard = core.router.shard_of(&collection, &key);
+    match core.router.run(shard, Operation::Get { collection, key }).await? {
         Reply::Value(None) => Ok(None),
         Reply::Value(Some(value)) => {
             let digest = digest_in_turns(&value.data).await;
@@ -49,18 +52,24 @@ pub async fn get(
 /// # Errors
 /// What a condition or a query refuses; nothing was changed.
 pub async fn conditional_batch(
-    router: &Rc<Router>,
+    core: &Rc<Core>,
+    access: &Access,
     request: ConditionalBatchRequest,
     deadline: Option<Deadline>,
 ) -> Result<Ended<Vec<Reply>>, Failure> {
     let condition = |(index, wire)| {
         let failed = |cause| Failure::Condition { index, cause: Box::new(cause) };
-        condition(wire).map_err(failed)
+        let allowed = |condition: Condition| {
+            authorize::read(core, access, &condition.collection, &condition.key)?;
+            Ok(condition)
+        };
+        condition(wire).and_then(allowed).map_err(failed)
     };
     let conditions = request.conditions.into_iter().enumerate().map(condition);
     let conditions = conditions.collect::<Result<_, _>>()?;
     let plans = batch::plans(request.queries)?;
-    batch::run_if(router, conditions, plans, deadline).await
+    authorize::batch(core, access, &plans)?;
+    batch::run_if(&core.router, conditions, plans, deadline).await
 }
 
 /// The answer of a batch that was not done because of this condition.

@@ -32,7 +32,6 @@ impl Locality {
     ///
     /// # Errors
     /// [`Failure::NotLocal`]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the commands that it is for come next"))]
     pub fn check(&self, client: IpAddr, command: &str) -> Result<(), Failure> {
         // An IPv4 client of an IPv6 socket has a mapped address.
         if self.anywhere.load(Relaxed) || client.to_canonical().is_loopback() {

@@ -13,6 +13,8 @@ use super::{
     fields::{Fields, Wire},
 };
 use crate::{
+    auth::{Action, Keys, Target, access::Access},
+    core::Core,
     failure::Failure,
     recent::{self, RequestLine},
     router::{
@@ -114,13 +116,15 @@ impl<'a> Simple<'a> {
     /// Checks and begins the query. `message` is what it was read from.
     pub fn begin(
         &self,
-        router: &Router,
+        core: &Core,
+        access: &Access,
         message: &Bytes,
         destination: impl FnOnce() -> Destination,
     ) -> Call {
-        match self.check() {
+        let allowed = self.check().and_then(|()| self.authorize(core, access));
+        match allowed {
             Err(failure) => Call::Here(Err(failure)),
-            Ok(()) => self.run(router, message, destination),
+            Ok(()) => self.run(&core.router, message, destination),
         }
     }
 
@@ -131,6 +135,12 @@ impl<'a> Simple<'a> {
             Verb::Get => check::key(self.key),
             Verb::Set { .. } | Verb::Delete => check::key_to_write(self.key),
         }
+    }
+
+    fn authorize(&self, core: &Core, access: &Access) -> Result<(), Failure> {
+        let action = if self.is_write() { Action::Write } else { Action::Read };
+        let keys = Keys::One(self.key);
+        access.check(core, action, Target::Entries { collection: self.collection, keys })
     }
 
     fn run(

@@ -1,0 +1,135 @@
+//! What a recognised caller may do, as its requests hold it.
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    action::{Action, Target},
+    guard::{Guard, Recognised},
+    principal::Principal,
+    shown::{Kept, Shown},
+    verdict::{Verdict, note},
+};
+use crate::{core::Core, failure::Failure, net::peer::Peer};
+
+/// Somebody on a connection, under one guard.
+pub struct Access {
+    guard: Arc<Guard>,
+    peer: Rc<Peer>,
+    shown: Kept,
+    principal: Arc<Principal>,
+    /// Unix seconds from which on it is over.
+    until: Option<i64>,
+}
+
+impl Access {
+    /// Recognises somebody.
+    ///
+    /// # Errors
+    /// The credentials are not right, or nothing is shown where something must be.
+    pub(super) fn of(
+        core: &Core,
+        guard: &Arc<Guard>,
+        peer: &Rc<Peer>,
+        shown: Shown<'_>,
+    ) -> Result<Rc<Self>, Failure> {
+        match guard.recognise(shown, peer) {
+            Ok(Recognised { principal, until }) => {
+                note(core, peer, &Verdict::Admitted(&principal));
+                let (guard, peer, shown) = (Arc::clone(guard), Rc::clone(peer), shown.kept());
+                Ok(Rc::new(Self { guard, peer, shown, principal, until }))
+            }
+            Err(failure) => {
+                let refused = Verdict::Refused { method: shown.method(), failure: &failure };
+                note(core, peer, &refused);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Whoever calls what is there for everybody, and may do nothing else.
+    pub(super) fn of_anybody(guard: &Arc<Guard>, peer: &Rc<Peer>) -> Rc<Self> {
+        let (guard, peer, principal) = (Arc::clone(guard), Rc::clone(peer), guard.anybody());
+        Rc::new(Self { guard, peer, shown: Kept::Nothing, principal, until: None })
+    }
+
+    /// Who it is.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Where they come from.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Whether it is what a request gets that shows this now, under this guard.
+    pub(super) fn is_good(&self, guard: &Arc<Guard>, shown: Shown<'_>) -> bool {
+        self.is_current(guard) && self.shown.is_shown(shown)
+    }
+
+    fn is_current(&self, guard: &Arc<Guard>) -> bool {
+        Arc::ptr_eq(&self.guard, guard) && self.until.is_none_or(|until| unix_now() < until)
+    }
+
+    /// The same for a later request of a stream: what was shown at its beginning may have expired or been revoked.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn renewed(self: &Rc<Self>, core: &Core) -> Result<Rc<Self>, Failure> {
+        let guard = core.process.guard.load();
+        if self.is_current(&guard) {
+            return Ok(Rc::clone(self));
+        }
+        Self::of(core, &guard, &self.peer, self.shown.shown())
+    }
+
+    /// Asks whether something may be done.
+    ///
+    /// # Errors
+    /// [`Failure::Forbidden`].
+    pub fn check(&self, core: &Core, action: Action, target: Target<'_>) -> Result<(), Failure> {
+        let principal = &*self.principal;
+        let decided = principal.grants.decide(action, &target, self.peer.address.ip());
+        let Err(denial) = decided else {
+            note(core, &self.peer, &Verdict::Allowed { principal, action, target });
+            return Ok(());
+        };
+        let policy = denial.policy;
+        note(core, &self.peer, &Verdict::Denied { principal, action, target, policy });
+        Err(Failure::Forbidden(match target {
+            // Existing command-line clients take words of ours for a broken line; so none is a stranger's.
+            Target::Server(_) => "admin commands need the permission server:admin".to_owned(),
+            Target::Entries { .. } => {
+                format!("{:?} may not {} {target}", principal.id, action.word())
+            }
+        }))
+    }
+
+    /// The one gate of everything that is asked of the server itself, whatever the way.
+    ///
+    /// # Errors
+    /// [`Failure::Forbidden`].
+    pub fn authorize_admin(&self, core: &Core, command: &str) -> Result<(), Failure> {
+        self.check(core, Action::Admin, Target::Server(command))
+    }
+
+    /// The same for what writes files or changes the server: while nobody is asked who they are, it is taken from this machine
+    /// only.
+    ///
+    /// # Errors
+    /// [`Failure::Forbidden`], [`Failure::NotLocal`].
+    pub fn authorize_order(&self, core: &Core, command: &str) -> Result<(), Failure> {
+        self.authorize_admin(core, command)?;
+        core.process.admin_locality.check(self.peer.address.ip(), command)
+    }
+}
+
+/// The system's clock.
+pub(super) fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
