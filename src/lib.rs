@@ -19,6 +19,8 @@ mod check;
 #[cfg(test)]
 mod checked_in;
 mod cli;
+#[cfg(feature = "cli")]
+pub mod client;
 mod config;
 mod control;
 mod cores;

@@ -1,6 +1,6 @@
-//! Completions for shells and manual pages, in `deploy/`, are what the command line says.
+//! Completions for shells and manual pages, in `deploy/`, are what the command lines say.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::{
@@ -12,17 +12,25 @@ use clap_mangen::Man;
 use super::Cli;
 use crate::checked_in::assert_checked_in;
 
-const NAME: &str = "amaters-server";
-
-fn completion(shell: impl Generator) {
-    let path = format!("deploy/completions/{}", shell.file_name(NAME));
-    let mut text = Vec::new();
+/// The programs by their names.
+fn programs() -> Vec<(&'static str, Command)> {
     // Shells would be told of hidden flags too.
-    let mut command = Cli::command().mut_subcommand("start", without_hidden);
-    clap_complete::generate(shell, &mut command, NAME, &mut text);
-    let text = String::from_utf8(text).unwrap();
-    assert!(text.contains("validate-config") && !text.contains("--detached"), "{path}");
-    assert_checked_in(&path, |_| text.clone());
+    let server = Cli::command().mut_subcommand("start", without_hidden);
+    #[cfg(feature = "cli")]
+    return vec![("amaters-server", server), (crate::client::NAME, crate::client::command())];
+    #[cfg(not(feature = "cli"))]
+    vec![("amaters-server", server)]
+}
+
+fn completion(shell: impl Generator + Copy) {
+    for (name, mut command) in programs() {
+        let path = format!("deploy/completions/{}", shell.file_name(name));
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut command, name, &mut text);
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains(name) && !text.contains("--detached"), "{path}");
+        assert_checked_in(&path, |_| text.clone());
+    }
 }
 
 fn without_hidden(command: Command) -> Command {
@@ -60,14 +68,20 @@ fn pages_of(command: &Command, above: &str) -> Vec<(String, String)> {
 
 #[test]
 fn manual_pages_are_those_of_the_command_line() {
-    let mut command = Cli::command();
-    command.build();
-    let pages = pages(&command, NAME);
-    for (name, text) in &pages {
-        assert!(!text.contains("detached"), "{name}");
-        assert_checked_in(&format!("deploy/man/{name}"), |_| text.clone());
+    let mut names = BTreeSet::new();
+    for (name, mut command) in programs() {
+        command.build();
+        for (page, text) in pages(&command, name) {
+            assert!(!text.contains("detached"), "{page}");
+            assert_checked_in(&format!("deploy/man/{page}"), |_| text.clone());
+            names.insert(page);
+        }
     }
     // Nor is there a page of a command that is gone.
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/man");
-    assert_eq!(fs::read_dir(folder).unwrap().count(), pages.len());
+    let present = fs::read_dir(folder).unwrap();
+    let present = present.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    if cfg!(feature = "cli") {
+        assert_eq!(present.collect::<BTreeSet<_>>(), names);
+    }
 }

@@ -1,0 +1,112 @@
+//! The command line: what can be asked for, and in which words.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{
+    admin::Admin, batch::Batch, export::Export, import::Import, logs::Logs,
+    output::Form as OutputForm, rows, settings::Flags, values,
+};
+
+/// The name of the program.
+pub(crate) const NAME: &str = "amaters-cli";
+
+/// Talks to an amaters-server: values, batches, files of entries, and what an operator asks.
+///
+/// Exit status: 0 done; 1 refused or failed; 2 wrong command line; 3 the key has no value; 4 no connection; 5 not allowed;
+/// 6 overloaded, late or going away: try again; 7 stopped part of the way, and says where; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// How answers are printed.
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", help_heading = "Output")]
+    pub(crate) output: Option<OutputForm>,
+    /// Whether to use colours; NO_COLOR in the environment means never.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Store a value.
+    Set(values::Set),
+    /// Print the value of a key; exit status 3 if it has none.
+    Get(values::Get),
+    /// Remove keys; says how many had a value.
+    Delete(values::Delete),
+    /// Print the entries from one key up to another, which is not among them.
+    Range(rows::Range),
+    /// Print the entries of a collection, or those whose keys begin with a prefix.
+    Scan(rows::Scan),
+    /// Print the entries whose plain values match, as in: filter '>= 18 and not = 99'.
+    Filter(rows::Filter),
+    /// Change the entries whose plain values match, as in: update '>= 18' 'add 1'.
+    Update(rows::Update),
+    /// Do the queries of a file of JSON Lines in one step: all of them, or none.
+    Batch(Batch),
+    /// Store the entries of a file of JSON Lines.
+    Import(Import),
+    /// Write the entries of a collection as JSON Lines.
+    Export(Export),
+    /// Send a command to the server: backup, restore, stats, verify, compact, logs, metrics, cluster-info, nodes.
+    Admin {
+        #[command(subcommand)]
+        admin: Admin,
+    },
+    /// Print what the server did lately: requests and warnings.
+    Logs(Logs),
+    /// Print what the server stores.
+    Stats,
+    /// Ask whether the server serves; exit status 1 if it does not.
+    Health,
+    /// Print the protocol version, the capabilities and the uptime of the server.
+    Info,
+    /// Measure how long the server takes to answer.
+    Ping(Ping),
+    /// Print the completions for a shell.
+    Completions {
+        /// For which shell.
+        shell: Shells,
+    },
+}
+
+impl Command {
+    /// Whether it says itself what is done when Ctrl-C comes.
+    pub(crate) fn sees_interrupts(&self) -> bool {
+        matches!(self, Self::Import(_) | Self::Export(_))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ping {
+    /// So many times.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+}
+
+/// Shells with completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shells {
+    Bash,
+    Fish,
+    Zsh,
+}

@@ -1,0 +1,170 @@
+//! `set`, `get` and `delete`: one key, or a few.
+
+use std::{fs, path::PathBuf};
+
+use amaters_proto::types::CipherBlob;
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    Session,
+    connection::changed,
+    entry::{Form, formed, object, printable},
+    failure::{Failure, Kind},
+    given::{self, Writing},
+    output::{self, Form as OutputForm},
+    query,
+};
+
+/// Flags that say how keys are written.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct KeyWriting {
+    /// Keys are hexadecimal.
+    #[arg(long)]
+    key_hex: bool,
+    /// Keys are base64.
+    #[arg(long, conflicts_with = "key_hex")]
+    key_base64: bool,
+}
+
+impl KeyWriting {
+    pub(crate) fn read(self, word: &str) -> Result<bytes::Bytes, Failure> {
+        given::bytes("key", word, Writing::of(self.key_hex, self.key_base64))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// The key: a word, or @FILE, or - for standard input.
+    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    key: String,
+    /// The value: a word, or @FILE, or - for standard input, which is also what is read if there is none.
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    value: Option<String>,
+    /// The value is what is in this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "value")]
+    value_file: Option<PathBuf>,
+    /// The value is hexadecimal.
+    #[arg(long)]
+    hex: bool,
+    /// The value is base64.
+    #[arg(long, conflicts_with = "hex")]
+    base64: bool,
+    #[command(flatten)]
+    keys: KeyWriting,
+}
+
+impl Set {
+    pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        if self.key == "-"
+            && self.value.as_deref().unwrap_or("-") == "-"
+            && self.value_file.is_none()
+        {
+            return Err(Failure::usage("key and value cannot both come on standard input"));
+        }
+        let key = self.keys.read(&self.key)?;
+        let writing = Writing::of(self.hex, self.base64);
+        let value = given::value(self.value.as_deref(), self.value_file.as_ref(), writing)?;
+        let bytes = value.len();
+        let query = query::set(session.collection(), key.clone(), query::blob(value));
+        session.connection().await?.change(query).await?;
+        let said = json!({"status": "stored", "value_bytes": bytes});
+        session.output.say(&format!("stored, {bytes} bytes"), &said)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// The key: a word, or @FILE, or - for standard input.
+    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    key: String,
+    /// How the value is printed. By default its bytes go out as they are; on a terminal, only if they are text.
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    form: Option<Form>,
+    /// Write the bytes of the value to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "form")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    keys: KeyWriting,
+}
+
+impl Get {
+    pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        let key = self.keys.read(&self.key)?;
+        let collection = session.collection().to_owned();
+        let found = session.connection().await?.get(&collection, key.clone()).await?;
+        let Some(blob) = found else {
+            let text = format!("there is no value of this key in the collection {collection:?}");
+            return Err(Failure::new(Kind::NotFound, text));
+        };
+        if let Some(path) = &self.to {
+            fs::write(path, &blob.data)
+                .map_err(|error| Failure::file("cannot write", path.display(), &error))?;
+            let bytes = blob.data.len();
+            let said = json!({"file": path.display().to_string(), "value_bytes": bytes});
+            return session.output.say(&format!("{bytes} bytes in {}", path.display()), &said);
+        }
+        match session.output.form {
+            OutputForm::Table => session.output.raw(&self.printed(&blob)?),
+            _ => session.output.show(&object(&key, Some(&blob), self.form)),
+        }
+    }
+
+    /// The bytes for standard output. A terminal gets text only, and a line end behind it.
+    fn printed(&self, blob: &CipherBlob) -> Result<Vec<u8>, Failure> {
+        let terminal = output::is_terminal();
+        let mut bytes = match self.form {
+            Some(form) => formed(&blob.data, form)?,
+            None if terminal && printable(&blob.data).is_none() => {
+                eprintln!(
+                    "The value is no text ({} bytes): in base64. --as raw prints it as it is.",
+                    blob.data.len()
+                );
+                formed(&blob.data, Form::Base64)?
+            }
+            None => blob.data.to_vec(),
+        };
+        let encoded = matches!(self.form, Some(Form::Hex | Form::Base64 | Form::Number));
+        if encoded || (terminal && !bytes.ends_with(b"\n")) {
+            bytes.push(b'\n');
+        }
+        Ok(bytes)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The keys: words, or @FILE, or - for standard input. Several are removed in one step.
+    #[arg(value_name = "KEY", required = true, allow_hyphen_values = true)]
+    keys: Vec<String>,
+    #[command(flatten)]
+    writing: KeyWriting,
+}
+
+impl Delete {
+    pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        let collection = session.collection().to_owned();
+        let mut queries = Vec::new();
+        for word in &self.keys {
+            queries.push(query::delete(&collection, self.writing.read(word)?));
+        }
+        let connection = session.connection().await?;
+        let mut deleted = 0;
+        match queries.pop() {
+            Some(only) if queries.is_empty() => deleted = connection.change(only).await?,
+            last => {
+                queries.extend(last);
+                for outcome in connection.batch(queries).await? {
+                    deleted += changed(&outcome)?;
+                }
+            }
+        }
+        let asked = self.keys.len();
+        let line = match (asked, deleted) {
+            (1, 0) => "nothing deleted: the key had no value".to_owned(),
+            (1, _) => "deleted".to_owned(),
+            _ => format!("{deleted} of {asked} deleted, the others had no value"),
+        };
+        session.output.say(&line, &json!({"asked": asked, "deleted": deleted}))
+    }
+}
