@@ -30,6 +30,7 @@ use std::{
 };
 
 use amaters_shards::{
+    audit::Rules,
     limits::Limits,
     settings::{
         CompactionSettings, CompactionStrategy, Durability, Engine, SyncMode, TreeSettings,
@@ -46,8 +47,10 @@ pub(crate) use self::{
     written::{Assignment, Gathered, Origin, Written},
 };
 use crate::{
+    audit::AuditSettings,
     cores::Cores,
-    logging::{FileSettings, LogSettings, Rotation, Turnover},
+    line_file::{FileKey, FileSettings, Rotation, Turnover},
+    logging::LogSettings,
     metrics::MetricsSettings,
 };
 
@@ -88,6 +91,8 @@ pub(crate) struct Config {
     pub(crate) slow_request: Option<Duration>,
     /// Clients prove who they are, or `admin.allow_remote` is on.
     pub(crate) admin_from_anywhere: bool,
+    /// `authz.audit_…`.
+    pub(crate) audit: AuditSettings,
     /// `metrics`.
     pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
@@ -143,6 +148,7 @@ impl Config {
             log: log(&raw.logging)?,
             slow_request: slow_request(raw.logging.slow_request_ms),
             admin_from_anywhere: raw.auth.enabled || raw.admin.allow_remote,
+            audit: audit(&raw)?,
             metrics: metrics(&raw.metrics, &written),
             notices,
             data_dir,
@@ -203,18 +209,52 @@ fn tree(storage: &raw::Storage, data_dir: &Path) -> TreeSettings {
 }
 
 fn log(raw: &raw::Logging) -> Result<LogSettings, Problem> {
-    let rotation = raw.rotation.enabled.then(|| Rotation {
-        turnover: match raw.rotation.strategy {
-            raw::RotationStrategy::Size => Turnover::Size(raw.rotation.max_size_mb * MIB),
+    const KEY: FileKey =
+        FileKey { path: "logging.file_path", otherwise: "set logging.file_enabled = false" };
+
+    let path = raw.file_path.as_ref().filter(|_| raw.file_enabled);
+    let file = file(KEY, path, &raw.rotation)?;
+    Ok(LogSettings { level: raw.level, format: raw.format, file })
+}
+
+fn audit(raw: &raw::Raw) -> Result<AuditSettings, Problem> {
+    const KEY: FileKey =
+        FileKey { path: "authz.audit_log_path", otherwise: "set authz.audit_enabled = false" };
+
+    let authz = &raw.authz;
+    let file = file(
+        KEY,
+        authz.audit_log_path.as_ref().filter(|_| authz.audit_enabled),
+        &authz.audit_rotation,
+    )?;
+    let has = |name| authz.audit_events.iter().any(|event| event == name);
+    let rules = Rules {
+        // Where nobody proves who he is, the log has no lines that only an audit needs.
+        enabled: authz.audit_enabled && (file.is_some() || raw.auth.enabled),
+        logins: has("authentication"),
+        writes: has("write"),
+        reads: has("read"),
+        keys: authz.audit_keys,
+        fail_closed: authz.audit_fail_closed,
+    };
+    Ok(AuditSettings { rules, file, sync: authz.audit_sync })
+}
+
+fn file(
+    key: FileKey,
+    path: Option<&PathBuf>,
+    raw: &raw::Rotation,
+) -> Result<Option<FileSettings>, Problem> {
+    let rotation = raw.enabled.then(|| Rotation {
+        turnover: match raw.strategy {
+            raw::RotationStrategy::Size => Turnover::Size(raw.max_size_mb * MIB),
             raw::RotationStrategy::Hourly => Turnover::Hourly,
             raw::RotationStrategy::Daily => Turnover::Daily,
         },
-        backups_max: raw.rotation.max_backups,
+        backups_max: raw.max_backups,
     });
-    let path = raw.file_path.as_ref().filter(|_| raw.file_enabled);
-    let path = path.map(|path| absolute_path(path, "logging.file_path")).transpose()?;
-    let file = path.map(|path| FileSettings { path, rotation });
-    Ok(LogSettings { level: raw.level, format: raw.format, file })
+    let path = path.map(|path| absolute_path(path, key.path)).transpose()?;
+    Ok(path.map(|path| FileSettings { key, path, rotation }))
 }
 
 /// 0 means that no request is slow.

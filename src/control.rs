@@ -5,10 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use amaters_shards::{Health, Reactors, StopError};
+use amaters_shards::{
+    Health, Reactors, StopError,
+    audit::{AuditResult, Event, Kind},
+};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::{
+    audit::AuditLog,
     board::{Board, Look},
     gaps::Gaps,
     logging::{self, Log},
@@ -30,6 +34,8 @@ pub(crate) struct Control<'a> {
     pub(crate) reloads: Reloads,
     /// Takes `logging`.
     pub(crate) log: &'a Log,
+    /// Takes `authz.audit_…`, and what the process does.
+    pub(crate) audit: AuditLog,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.
@@ -84,8 +90,9 @@ impl Control<'_> {
             match inbox.received.recv_timeout(PULSE) {
                 Ok(Request::Stop) => return End::Asked,
                 Ok(Request::Reload(who)) => {
-                    // Whoever has moved the log file away says so by this signal, with a configuration file or without.
+                    // Whoever has moved a file of lines away says so by this signal, with a configuration file or without.
                     logging::reopen();
+                    self.audit.reopen();
                     self.reloads.ask(who);
                 }
                 Ok(Request::Loaded(loaded)) => self.finish_reload(*loaded),
@@ -114,13 +121,23 @@ impl Control<'_> {
 
     /// Finishes requests in flight as long as the configuration grants it, then syncs and closes.
     pub(crate) fn stop(mut self) -> Result<(), StopError> {
+        const STOP: &str = "server.stop";
+
         self.board.stops();
         let timeout = self.config.running().shutdown_timeout;
         tracing::info!("stopping: up to {} s for requests in flight", timeout.as_secs());
         self.notify.stopping();
         let (watch, notify) = (self.reactors.watch(), &mut self.notify);
         let mut waiting = || notify.draining(watch.connections().iter().sum(), Instant::now());
-        self.reactors.stop(Instant::now() + timeout, &mut waiting)
+        let stopped = self.reactors.stop(Instant::now() + timeout, &mut waiting);
+        self.audit.note(match &stopped {
+            Ok(()) => Event::new(Kind::ConfigChange, AuditResult::Success).action(STOP),
+            Err(error) => Event::new(Kind::ConfigChange, AuditResult::Failure)
+                .action(STOP)
+                .error(error.to_string()),
+        });
+        self.audit.flush();
+        stopped
     }
 
     /// Tells those who watch now and then how it goes.

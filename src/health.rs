@@ -5,13 +5,14 @@
 //! starting     yes          no      logs are read back; a restart would begin again
 //! serving      yes          yes
 //! poisoned     yes          no      shards refuse writes; only a restart with a well disk helps
+//! unaudited    yes          no      what must be recorded is not done, as the configuration wants it
 //! draining     yes          no
 //! stuck        no           no      a reactor or the control thread stands still
 //! ```
 
 use std::{fmt, time::Duration};
 
-use amaters_shards::Health;
+use amaters_shards::{Health, audit::Audit};
 
 use crate::telemetry::Telemetry;
 
@@ -27,6 +28,8 @@ pub(crate) enum State {
     Serving,
     /// So many shards refuse writes.
     Poisoned(u64),
+    /// The audit cannot be written, and what it must record is not done.
+    Unaudited,
     /// The server is going away.
     Draining,
     /// Nothing has moved for so many seconds.
@@ -47,6 +50,7 @@ impl State {
             return Self::Stuck(silence.as_secs());
         }
         match watch.health() {
+            Health::Serving if telemetry.audit().is_some_and(Audit::is_closed) => Self::Unaudited,
             Health::Serving => Self::Serving,
             Health::Draining => Self::Draining,
             Health::Broken(shards) => Self::Poisoned(shards),
@@ -69,14 +73,15 @@ impl State {
             Self::Starting => "starting",
             Self::Serving => "serving",
             Self::Poisoned(_) => "poisoned",
+            Self::Unaudited => "unaudited",
             Self::Draining => "draining",
             Self::Stuck(_) => "stuck",
         }
     }
 
     /// All words.
-    pub(crate) const WORDS: [&'static str; 5] =
-        ["starting", "serving", "poisoned", "draining", "stuck"];
+    pub(crate) const WORDS: [&'static str; 6] =
+        ["starting", "serving", "poisoned", "unaudited", "draining", "stuck"];
 }
 
 impl fmt::Display for State {
@@ -87,6 +92,9 @@ impl fmt::Display for State {
             Self::Poisoned(shards) => {
                 write!(f, "poisoned: {shards} shards refuse writes after a failure of their disk")
             }
+            Self::Unaudited => f.write_str(
+                "unaudited: the audit cannot be written, and what it must record is not done",
+            ),
             Self::Draining => f.write_str("draining: the server is going away"),
             Self::Stuck(seconds) => write!(f, "stuck: nothing has moved for {seconds} s"),
         }
@@ -110,11 +118,17 @@ mod tests {
 
     #[test]
     fn every_state_has_one_of_the_words() {
-        let states =
-            [State::Starting, State::Serving, State::Poisoned(1), State::Draining, State::Stuck(9)];
+        let states = [
+            State::Starting,
+            State::Serving,
+            State::Poisoned(1),
+            State::Unaudited,
+            State::Draining,
+            State::Stuck(9),
+        ];
         assert_eq!(states.map(State::word), State::WORDS);
         assert!(states.iter().all(|state| state.to_string().starts_with(state.word())));
-        assert_eq!(states.map(State::is_ready), [false, true, false, false, false]);
-        assert_eq!(states.map(State::lives), [true, true, true, true, false]);
+        assert_eq!(states.map(State::is_ready), [false, true, false, false, false, false]);
+        assert_eq!(states.map(State::lives), [true, true, true, true, true, false]);
     }
 }

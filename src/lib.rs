@@ -14,6 +14,7 @@
 
 #[cfg(feature = "count-allocations")]
 mod allocations;
+mod audit;
 mod board;
 mod check;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod doctor;
 mod gaps;
 mod health;
 mod instance;
+mod line_file;
 mod logging;
 mod metrics;
 mod notify;

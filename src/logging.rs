@@ -5,7 +5,6 @@
 //!                  └─► warnings ─► the recent lines of the admin protocol
 //! ```
 
-mod file;
 mod queue;
 mod shape;
 mod stderr;
@@ -23,12 +22,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use self::{file::LogFile, warnings::Warnings};
-pub(crate) use self::{
-    file::{FileSettings, LogFileError, Rotation, Turnover},
-    queue::{dropped, flush, lost, reopen},
+pub(crate) use self::queue::{dropped, flush, lost, reopen};
+use self::warnings::Warnings;
+use crate::{
+    config::{Format, Level},
+    line_file::{FileSettings, LineFile, LineFileError},
 };
-use crate::config::{Format, Level};
 
 /// `logging`, but for what requests are slow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +49,13 @@ pub(crate) struct Log(reload::Handle<LevelFilter, Registry>);
 pub(crate) struct Prepared {
     level: Level,
     format: Format,
-    file: Option<LogFile>,
+    file: Option<LineFile>,
 }
 
 /// Makes ready for these settings, or refuses them.
-pub(crate) fn prepare(settings: &LogSettings) -> Result<Prepared, LogFileError> {
+pub(crate) fn prepare(settings: &LogSettings) -> Result<Prepared, LineFileError> {
     let LogSettings { level, format, file } = settings;
-    let file = file.clone().map(LogFile::open).transpose()?;
+    let file = file.clone().map(LineFile::open).transpose()?;
     Ok(Prepared { level: *level, format: *format, file })
 }
 
@@ -89,7 +88,7 @@ impl Log {
 }
 
 /// A file wants no colours.
-fn is_coloured(file: Option<&LogFile>) -> bool {
+fn is_coloured(file: Option<&LineFile>) -> bool {
     file.is_none() && io::stderr().is_terminal()
 }
 

@@ -8,6 +8,7 @@
 //!
 //! No reactor is asked for anything: a scrape reads what they have written, so it costs them a cache line now and then.
 
+mod audit;
 mod exposition;
 mod http;
 mod page;

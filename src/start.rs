@@ -5,9 +5,15 @@
 
 use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use amaters_shards::{IO_MEMORY_BYTES, Notes, Reactors, Watch, auth::Guard, settings::Settings};
+use amaters_shards::{
+    IO_MEMORY_BYTES, Notes, Reactors, Watch,
+    audit::{Audit, AuditResult, Event, Kind},
+    auth::Guard,
+    settings::Settings,
+};
 
 use crate::{
+    audit::{self, AuditLog},
     board::Board,
     cli::Start,
     config::{Config, Source, template},
@@ -69,12 +75,15 @@ fn serve(
     let mut directory = Directory::open(&config.data_dir, &config.engine, shards)?;
     let pid_file = PidFile::write(&config.place())?;
     let shards = directory.superblock().shards;
+    let (audit, outlet) = Audit::new(cpus.len());
+    let audit_log = AuditLog::start(audit::prepare(&config.audit)?, outlet)?;
     let telemetry = Arc::new(Telemetry::new());
+    telemetry.has_audit(&audit);
     let data_dir = config.data_dir.clone();
     let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
     let settings =
-        Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone()) };
+        Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone(), &audit) };
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
     let mut notify = Notify::from_environment();
     let mut waiting = |watch: &Watch| {
@@ -87,6 +96,12 @@ fn serve(
     directory.has_served()?;
     board.serves(reactors.local_address());
     notify.ready(&format!("serving on {}", reactors.local_address()));
+    audit_log.note(
+        Event::new(Kind::ConfigChange, AuditResult::Success)
+            .action("server.start")
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("address", reactors.local_address().to_string()),
+    );
     announce(&config, &directory, &reactors, &cpus);
     if let Some(herald) = herald {
         let has_log_file = config.written.is_on("logging.file_enabled");
@@ -99,6 +114,7 @@ fn serve(
         config: ReloadableConfig::new(source, config),
         reloads: Reloads::default(),
         log,
+        audit: audit_log,
         reactors,
         gaps,
         board,
@@ -145,7 +161,7 @@ fn use_small_pages() {
     }
 }
 
-fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Settings {
+fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Audit) -> Settings {
     Settings {
         bind_address: config.bind_address,
         cpus,
@@ -161,6 +177,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>) -> Setting
         keepalive_interval: config.keepalive_interval,
         slow_request: config.slow_request,
         admin_from_anywhere: config.admin_from_anywhere,
+        audit: audit.clone(),
         notes: Notes::default(),
     }
 }

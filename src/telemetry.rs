@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use amaters_shards::Watch;
+use amaters_shards::{Watch, audit::Audit};
 
 use crate::unix_time;
 
@@ -43,6 +43,7 @@ pub(crate) struct Telemetry {
     begun: Instant,
     begun_at: SystemTime,
     watch: OnceLock<Watch>,
+    audit: OnceLock<Audit>,
     serving: AtomicBool,
     draining: AtomicBool,
     /// When the control thread was last seen at work, in milliseconds since the beginning.
@@ -62,6 +63,7 @@ impl Telemetry {
             begun: Instant::now(),
             begun_at,
             watch: OnceLock::new(),
+            audit: OnceLock::new(),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             beat_millis: AtomicU64::new(0),
@@ -104,6 +106,16 @@ impl Telemetry {
     /// The reactors, once there are some.
     pub(crate) fn watch(&self) -> Option<&Watch> {
         self.watch.get()
+    }
+
+    /// What is recorded can be looked at.
+    pub(crate) fn has_audit(&self, audit: &Audit) {
+        let _ = self.audit.get_or_init(|| audit.clone());
+    }
+
+    /// What was recorded, once something could be.
+    pub(crate) fn audit(&self) -> Option<&Audit> {
+        self.audit.get()
     }
 
     /// Whether all reactors have begun to listen.

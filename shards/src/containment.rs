@@ -90,6 +90,7 @@ fn reactors() -> Reactors {
         connection_timeout: PATIENCE,
         slow_request: None,
         admin_from_anywhere: false,
+        audit: crate::audit::Audit::new(1).0,
         notes: Notes::default(),
         keepalive_interval: PATIENCE,
     };

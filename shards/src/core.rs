@@ -15,8 +15,10 @@ use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use crate::{
+    audit,
     auth::Guard,
     counters::{Counter, Counters, End},
+    failure::Failure,
     grpc::{headers::Headers, method::Method},
     net::registry::Registry,
     payload::{Payload, Writer},
@@ -146,6 +148,14 @@ impl Core {
     /// This reactor's counters, which only it writes.
     pub fn counters(&self) -> &Counters {
         &self.process.counters[self.index]
+    }
+
+    /// Records what is decided or done here, if that is recorded.
+    ///
+    /// # Errors
+    /// [`Failure::Unrecorded`]: it must not be done.
+    pub fn record(&self, event: impl FnOnce() -> audit::Event) -> Result<(), Failure> {
+        self.settings.audit.record(self.index, event)
     }
 
     /// A request has ended. Its time is taken with that of the others of this turn.

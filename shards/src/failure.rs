@@ -87,6 +87,12 @@ pub enum Failure {
          admin.allow_remote = true takes it from everywhere"
     )]
     NotLocal { command: String },
+    /// Something that must be recorded and cannot be.
+    #[error(
+        "the audit cannot be written at the moment, and what it must record is not done without it \
+         (authz.audit_fail_closed)"
+    )]
+    Unrecorded,
     /// A query of a batch; the batch changed nothing.
     #[error("Query {index} in batch failed: {cause}")]
     Batch { index: usize, cause: Box<Failure> },

@@ -8,6 +8,7 @@
 //!
 //! Imports point to the right only; `storage` knows nothing above it.
 
+pub mod audit;
 pub mod auth;
 #[cfg(test)]
 mod containment;
@@ -30,6 +31,7 @@ mod rpc;
 pub mod settings;
 pub mod storage;
 mod turn;
+pub mod utc;
 mod watch;
 
 pub use self::{

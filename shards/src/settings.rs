@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{auth::Guard, limits::Limits, partition::Partition, recent::Notes};
+use crate::{audit::Audit, auth::Guard, limits::Limits, partition::Partition, recent::Notes};
 
 /// Everything that reactors need to know.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Settings {
     /// Whether admin commands that write files or change the server are taken from other machines too, because clients prove
     /// who they are or the operator wants it. It may change while the server runs.
     pub admin_from_anywhere: bool,
+    /// Takes what was decided and done. What it takes may change while the server runs.
+    pub audit: Audit,
     /// Warnings of the whole process, for those who ask what happened lately.
     pub notes: Notes,
     /// A silent connection is asked for a sign of life (HTTP/2 PING) this often.

@@ -217,8 +217,11 @@ const CLUSTER: &str = "cluster.enabled";
 const FILE: &str = "logging.file_enabled";
 const METRICS: &str = "metrics.enabled";
 const AUTH: &str = "auth.enabled";
+const AUDIT: &str = "authz.audit_enabled";
 
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
+const STRATEGIES: &[&str] = &["size", "hourly", "daily"];
+const AUDIT_EVENTS: &[&str] = &["authentication", "write", "read"];
 const METHODS: &[&str] = &["mtls", "jwt", "api_key"];
 const ALGORITHMS: &[&str] =
     &["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"];
@@ -314,7 +317,7 @@ pub(crate) const KEYS: &[Key] = &[
         "The log file, made with mode 0640 when it is missing; opened again by a reload.").under(FILE).live(),
     Key::new("logging.rotation.enabled", Kind::Flag, "true",
         "Begin a new log file by size or time, and keep some old ones as .1, .2 and so on.").under(FILE).live(),
-    Key::new("logging.rotation.strategy", Kind::Choice(&["size", "hourly", "daily"]), r#""size""#,
+    Key::new("logging.rotation.strategy", Kind::Choice(STRATEGIES), r#""size""#,
         "What begins a new log file: its size, or the hour or the day, in UTC.").under(FILE).live(),
     Key::new("logging.rotation.max_size_mb", Kind::Integer(1..=1_048_576), "100",
         "The size for strategy = \"size\", in MiB.").under(FILE).live(),
@@ -363,8 +366,26 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("authz.collection_permissions", Kind::Flag, "true", "Roles name collections.").under(AUTH),
     Key::new("authz.default_mode", Kind::Choice(&["deny-by-default", "allow-by-default"]),
         r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),
-    Key::new("authz.audit_enabled", Kind::Flag, "true", "Keep an audit log.").under(AUTH),
-    Key::new("authz.audit_log_path", Kind::Path, "", "The audit log.").under(AUTH),
+    Key::new("authz.audit_enabled", Kind::Flag, "true",
+        "Record who was let in and who was not, what was denied, admin commands and changes of the configuration: in authz.audit_log_path or, without it and with auth.enabled, in the log.").live(),
+    Key::new("authz.audit_log_path", Kind::Path, "",
+        "The audit file, JSON Lines, made with mode 0640 when it is missing; opened again by a reload.").under(AUDIT).live(),
+    Key::new("authz.audit_events", Kind::Choices(AUDIT_EVENTS), r#"["authentication"]"#,
+        "What is recorded beside what always is: authentication (credentials that were accepted, once for each connection), write and read (each request that was allowed).").under(AUDIT).live(),
+    Key::new("authz.audit_keys", Kind::Flag, "false",
+        "Record the keys of requests, beside their collections.").under(AUDIT).live(),
+    Key::new("authz.audit_fail_closed", Kind::Flag, "false",
+        "What must be recorded is not done while the audit cannot be written; needs audit_log_path.").under(AUDIT).live(),
+    Key::new("authz.audit_sync", Kind::Flag, "false",
+        "Wait for the disk after each group of lines.").under(AUDIT).live(),
+    Key::new("authz.audit_rotation.enabled", Kind::Flag, "true",
+        "Begin a new audit file by size or time, and keep some old ones as .1, .2 and so on.").under(AUDIT).live(),
+    Key::new("authz.audit_rotation.strategy", Kind::Choice(STRATEGIES), r#""size""#,
+        "What begins a new audit file: its size, or the hour or the day, in UTC.").under(AUDIT).live(),
+    Key::new("authz.audit_rotation.max_size_mb", Kind::Integer(1..=1_048_576), "100",
+        "The size for strategy = \"size\", in MiB.").under(AUDIT).live(),
+    Key::new("authz.audit_rotation.max_backups", Kind::Integer(0..=10_000), "100",
+        "Old audit files that are kept.").under(AUDIT).live(),
 
     Key::new("admin.allow_remote", Kind::Flag, "false",
         "Take admin commands that write files or change the server from other machines too while auth.enabled is false.").live(),

@@ -17,6 +17,7 @@ pub(crate) struct Raw {
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) auth: Auth,
+    pub(crate) authz: Authz,
     pub(crate) admin: Admin,
 }
 
@@ -140,7 +141,7 @@ pub(crate) struct Rotation {
     pub(crate) max_backups: u32,
 }
 
-/// `logging.rotation.strategy`.
+/// `logging.rotation.strategy`, and that of the audit.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RotationStrategy {
@@ -212,6 +213,17 @@ impl std::fmt::Debug for Jwt {
 pub(crate) struct ApiKey {
     pub(crate) enabled: bool,
     pub(crate) keys_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Authz {
+    pub(crate) audit_enabled: bool,
+    pub(crate) audit_log_path: Option<PathBuf>,
+    pub(crate) audit_events: Vec<String>,
+    pub(crate) audit_keys: bool,
+    pub(crate) audit_fail_closed: bool,
+    pub(crate) audit_sync: bool,
+    pub(crate) audit_rotation: Rotation,
 }
 
 #[derive(Clone, Debug, Deserialize)]

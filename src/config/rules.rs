@@ -53,7 +53,7 @@ fn contradictions(raw: &Raw) -> Vec<Fault> {
     const IN_FLIGHT: &str = "limits.in_flight_bytes_max";
 
     let (network, limits) = (&raw.network, &raw.limits);
-    let (cluster, logging) = (&raw.cluster, &raw.logging);
+    let (cluster, logging, authz) = (&raw.cluster, &raw.logging, &raw.authz);
     let tls = network.tls_enabled;
     [
         fault(
@@ -97,6 +97,12 @@ fn contradictions(raw: &Raw) -> Vec<Fault> {
             "logging.file_enabled",
             &["logging.file_path"],
             "a log file needs its path in logging.file_path",
+        ),
+        fault(
+            authz.audit_fail_closed && authz.audit_enabled && authz.audit_log_path.is_none(),
+            "authz.audit_fail_closed",
+            &["authz.audit_enabled", "authz.audit_log_path"],
+            "needs a file of its own in authz.audit_log_path: lines of the log may be dropped",
         ),
         fault(
             limits.message_bytes_max > limits.connection_bytes_max,

@@ -66,6 +66,7 @@ const REFUSED: &[(&str, &str)] = &[
         "cluster.election_timeout_ms = 100",
     ),
     ("[logging]\nfile_enabled = true", "logging.file_path"),
+    ("[authz]\naudit_fail_closed = true", "needs a file of its own in authz.audit_log_path"),
     ("[auth]\nenabled = true", "lists and that is itself enabled"),
     (
         "[auth]\nenabled = true\nmethods = [\"jwt\"]\n[auth.mtls]\nenabled = true",

@@ -24,7 +24,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{file::LogFile, stderr::Stderr};
+use super::stderr::Stderr;
+use crate::line_file::LineFile;
 
 /// Lines that may wait.
 const LINES_MAX: usize = 4096;
@@ -53,7 +54,7 @@ enum Message {
 /// What is wanted of the thread beside lines.
 enum Order {
     /// Lines go to this file too, or to none.
-    File(Option<LogFile>),
+    File(Option<LineFile>),
     /// The file may have been moved away.
     Reopen,
 }
@@ -70,7 +71,7 @@ pub(super) struct Line {
 }
 
 /// Opens the queue; once in a process.
-pub(super) fn open(file: Option<LogFile>) -> io::Result<Queue> {
+pub(super) fn open(file: Option<LineFile>) -> io::Result<Queue> {
     let (lines, lines_out) = bounded(LINES_MAX);
     let (orders, orders_out) = unbounded();
     let mut outlet = Outlet { stderr: Stderr::new(), file, told: 0, is_failing: false };
@@ -81,7 +82,7 @@ pub(super) fn open(file: Option<LogFile>) -> io::Result<Queue> {
 }
 
 /// From now on lines go to this file too, or to none.
-pub(super) fn set_file(file: Option<LogFile>) {
+pub(super) fn set_file(file: Option<LineFile>) {
     order(Order::File(file));
 }
 
@@ -124,7 +125,7 @@ pub(crate) fn lost() -> u64 {
 /// The thread.
 struct Outlet {
     stderr: Stderr,
-    file: Option<LogFile>,
+    file: Option<LineFile>,
     /// Dropped lines that were told of.
     told: u64,
     /// The last line could not be written to the file.

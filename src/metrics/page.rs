@@ -4,6 +4,7 @@ use amaters_shards::Watch;
 use serde_json::json;
 
 use super::{
+    audit,
     exposition::{Exposition, Form, Kind},
     http::{Request, Status},
     process, reactors,
@@ -120,6 +121,7 @@ fn server(out: &mut Exposition, telemetry: &Telemetry) {
     out.single(Kind::Counter, "amaters_log_lines_dropped", help, logging::dropped());
     let help = "Log lines that are not in the log file because it could not be written.";
     out.single(Kind::Counter, "amaters_log_file_lines_lost", help, logging::lost());
+    telemetry.audit().into_iter().for_each(|audit| audit::write(out, audit));
 }
 
 fn merges(out: &mut Exposition, watch: &Watch) {

@@ -5,10 +5,14 @@
 
 use std::{error::Error, thread, time::Instant};
 
-use amaters_shards::Reactors;
+use amaters_shards::{
+    Reactors,
+    audit::{AuditResult, Event, Kind},
+};
 
 use super::{Outcome, Published, ReloadReport};
 use crate::{
+    audit,
     config::{Config, Refusal},
     control::Control,
     logging,
@@ -50,8 +54,16 @@ impl Control<'_> {
         // First, because who reads the report may look at once.
         self.note_reload(&report);
         log(&report);
-        if let (Outcome::Reloaded, Some(Fitted { endpoint, log })) = (report.outcome, fitted) {
+        // By the rules that end, unless nothing was recorded by them.
+        let mut event = event(&report);
+        event.take_if(|_| self.audit.is_enabled()).into_iter().for_each(|e| self.audit.note(e));
+        if let (Outcome::Reloaded, Some(Fitted { endpoint, audit, log })) = (report.outcome, fitted)
+        {
             self.endpoint.apply(endpoint);
+            if live.iter().any(|path| path.starts_with(AUDIT)) {
+                self.audit.apply(audit);
+            }
+            event.into_iter().for_each(|event| self.audit.note(event));
             // Last, because the new level may hide the report.
             live.iter().for_each(|path| self.apply(path));
             if live.iter().any(|path| path.starts_with("logging.")) {
@@ -78,6 +90,7 @@ impl Control<'_> {
             "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
             // Applied as a whole; the interval is looked up each time.
             path if path.starts_with("logging.") || path.starts_with("metrics.") => {}
+            path if path.starts_with(AUDIT) => {}
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }
     }
@@ -104,6 +117,7 @@ impl Control<'_> {
 /// What a new configuration takes, opened before anything is changed.
 struct Fitted {
     endpoint: metrics::Prepared,
+    audit: audit::Prepared,
     log: logging::Prepared,
 }
 
@@ -116,8 +130,31 @@ impl Fitted {
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         preflight::check_open_files(next.limits.connections_max, reactors.counters().len())?;
         let endpoint = endpoint.prepare(&next.metrics)?;
-        Ok(Self { endpoint, log: logging::prepare(&next.log)? })
+        let audit = audit::prepare(&next.audit)?;
+        Ok(Self { endpoint, audit, log: logging::prepare(&next.log)? })
     }
+}
+
+/// The beginning of the keys of the audit.
+const AUDIT: &str = "authz.audit_";
+
+/// A reload that changed something, or was to.
+fn event(report: &ReloadReport) -> Option<Event> {
+    let result = match report.outcome {
+        Outcome::Reloaded => AuditResult::Success,
+        Outcome::Failed => AuditResult::Failure,
+        Outcome::Unchanged | Outcome::NoFile => return None,
+    };
+    let changes: Vec<_> = report.changes.iter().map(ToString::to_string).collect();
+    let event = Event::new(Kind::ConfigChange, result).action("config.reload");
+    let event = match &report.file {
+        Some(file) => event.resource(file.display().to_string()),
+        None => event,
+    };
+    Some(match result {
+        AuditResult::Success => event.with("changes", changes.join("; ")),
+        _ => event.error(report.problems.join("; ")),
+    })
 }
 
 fn log(report: &ReloadReport) {

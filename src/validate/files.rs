@@ -38,7 +38,7 @@ fn check_key(key: &Key, written: &Written) -> Option<String> {
         }
         // A default that cannot be written gives way.
         (_, "server.pid_file") if written.is_written(key.path) => check_parent(&path),
-        (_, "logging.file_path") => check_parent(&path),
+        (_, "logging.file_path" | "authz.audit_log_path") => check_parent(&path),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //! its sections.
 
 mod commands;
-mod http;
+pub(crate) mod http;
 mod live;
 mod logs;
 mod metrics;

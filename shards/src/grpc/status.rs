@@ -111,6 +111,7 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Internal(_) => ErrorCode::ErrorServerInternal,
         Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
         Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
+        Failure::Unrecorded => ErrorCode::ErrorServerUnavailable,
         Failure::ShuttingDown => ErrorCode::ErrorServerShuttingDown,
         Failure::NotLocal { .. } => ErrorCode::ErrorAuthInsufficientPermissions,
         Failure::Batch { cause, .. } | Failure::Condition { cause, .. } => error_code(cause),
@@ -164,6 +165,7 @@ fn retry_after(failure: &Failure) -> Option<u32> {
     match failure {
         Failure::Overloaded(_)
         | Failure::ShuttingDown
+        | Failure::Unrecorded
         | Failure::Timeout { .. }
         | Failure::BatchTimeout { .. }
         | Failure::Storage(StorageError::Busy { .. } | StorageError::Closed { .. }) => Some(1),
@@ -231,6 +233,7 @@ mod tests {
             (Failure::Internal(String::new()), 7000, 5, None),
             (Failure::Overloaded(String::new()), 7002, 1, Some(1)),
             (Failure::ShuttingDown, 7003, 5, Some(1)),
+            (Failure::Unrecorded, 7001, 1, Some(1)),
             (Failure::NotLocal { command: String::new() }, 3002, 4, None),
         ];
         for (failure, code, category, retry_after) in cases {

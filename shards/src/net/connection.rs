@@ -31,6 +31,7 @@ use super::{
     transport::{Gauge, Transport},
 };
 use crate::{
+    audit::{AuditResult, Event, Kind},
     core::Core,
     grpc::calls::Calls,
     limits::{
@@ -248,6 +249,14 @@ impl Connection {
 
     /// Ends the connection with GOAWAY(ENHANCE_YOUR_CALM).
     fn cut(&mut self, reason: &'static str) {
+        let source = self.peer.address.ip();
+        // It happens whether it can be recorded or not.
+        let _ = self.core.record(|| {
+            Event::new(Kind::SecurityViolation, AuditResult::Denied)
+                .action("connection.cut")
+                .error(reason)
+                .from(source)
+        });
         self.core.counters().connections_cut.add(1);
         debug!("{}: connection cut: {reason}", self.peer);
         self.http.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);

@@ -1,10 +1,10 @@
-//! The log file: when the next one begins, and what becomes of the old ones.
+//! A file of lines, as those of the log and of the audit: when the next one begins, and what becomes of the old ones.
 //!
 //! ```text
 //! amaters.log ─► amaters.log.1 ─► amaters.log.2 ─► … ─► amaters.log.<max_backups> ─► removed
 //! ```
 //!
-//! Always true: a line is in one file, whole; the newest backup is `.1`. Only the thread "log" touches the files.
+//! Always true: a line is in one file, whole or not at all; the newest backup is `.1`. Only one thread touches the files.
 
 use std::{
     ffi::OsString,
@@ -33,7 +33,7 @@ pub(crate) enum Turnover {
     Daily,
 }
 
-/// `logging.rotation`.
+/// Which files there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rotation {
     /// When.
@@ -42,69 +42,120 @@ pub(crate) struct Rotation {
     pub(crate) backups_max: u32,
 }
 
-/// `logging.file_…`.
+/// Where lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileSettings {
+    /// The key that names the path, and how to do without the file; for refusals.
+    pub(crate) key: FileKey,
     /// Absolute.
     pub(crate) path: PathBuf,
     /// None: it grows, or somebody else rotates it.
     pub(crate) rotation: Option<Rotation>,
 }
 
-/// The file cannot be opened.
+/// A key whose value is the path of a file of lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileKey {
+    /// Its path.
+    pub(crate) path: &'static str,
+    /// What to write where there shall be no such file.
+    pub(crate) otherwise: &'static str,
+}
+
+/// The file cannot be opened, or not be written.
 #[derive(Debug, Error)]
 #[error(
-    "logging.file_path: cannot write {}: {error}; its folder must exist and be writable for the server, or set \
-     logging.file_enabled = false", path.display()
+    "{}: cannot write {}: {error}; its folder must exist and be writable for the server, or {}",
+    settings.key.path, settings.path.display(), settings.key.otherwise
 )]
-pub(crate) struct LogFileError {
-    path: PathBuf,
+pub(crate) struct LineFileError {
+    settings: FileSettings,
     error: io::Error,
 }
 
-/// An open log file.
+/// An open file of lines.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(crate) struct LineFile {
     settings: FileSettings,
     file: File,
+    /// Pipes and devices can be written to, and are never moved or cut.
+    is_regular: bool,
     bytes: u64,
     /// The hour or the day of the last line.
     period: u64,
 }
 
-impl LogFile {
+impl LineFile {
     /// Opens it, to go on at its end.
-    pub(super) fn open(settings: FileSettings) -> Result<Self, LogFileError> {
-        let failed = |error| LogFileError { path: settings.path.clone(), error };
+    pub(crate) fn open(settings: FileSettings) -> Result<Self, LineFileError> {
+        let failed = |error| LineFileError { settings: settings.clone(), error };
         let file = append_to(&settings.path).map_err(failed)?;
-        let (bytes, written_at) = state_of(&file).map_err(failed)?;
-        let period = period(settings.rotation, written_at);
-        Ok(Self { settings, file, bytes, period })
+        let metadata = file.metadata().map_err(failed)?;
+        let period = period(settings.rotation, metadata.modified().map_err(failed)?);
+        let (is_regular, bytes) = (metadata.is_file(), metadata.len());
+        Ok(Self { settings, file, is_regular, bytes, period })
     }
 
     /// The same file or, if it was moved away, the one that is there now.
-    pub(super) fn reopen(&mut self) -> Result<(), LogFileError> {
+    pub(crate) fn reopen(&mut self) -> Result<(), LineFileError> {
         *self = Self::open(self.settings.clone())?;
         Ok(())
     }
 
-    /// Appends a line, in the next file if it is time for that.
-    pub(super) fn write(&mut self, line: &[u8], now: SystemTime) -> Result<(), LogFileError> {
-        let written = self.rotate_if_due(line.len() as u64, now).and_then(|()| {
-            self.file.write_all(line)?;
-            self.bytes += line.len() as u64;
-            Ok(())
-        });
-        written.map_err(|error| LogFileError { path: self.settings.path.clone(), error })
+    /// Appends whole lines, in the next file if it is time for that. If it fails, none of them is there.
+    pub(crate) fn write(&mut self, lines: &[u8], now: SystemTime) -> Result<(), LineFileError> {
+        let written = self.rotate_if_due(lines.len() as u64, now).and_then(|()| self.append(lines));
+        written.map_err(|error| self.failed(error))
+    }
+
+    /// Returns when the disk has all lines so far.
+    pub(crate) fn sync(&self) -> Result<(), LineFileError> {
+        if !self.is_regular {
+            return Ok(());
+        }
+        self.file.sync_data().map_err(|error| self.failed(error))
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < lines.len() {
+            match self.file.write(&lines[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.take_back(written as u64);
+                    return Err(error);
+                }
+            }
+        }
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// What a full disk has taken of lines is cut off again. Where even that fails, a line stays that is cut.
+    fn take_back(&self, bytes: u64) {
+        if bytes > 0
+            && self.is_regular
+            && let Ok(metadata) = self.file.metadata()
+        {
+            let _ = self.file.set_len(metadata.len().saturating_sub(bytes));
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> LineFileError {
+        LineFileError { settings: self.settings.clone(), error }
     }
 
     /// The file as it was named.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.settings.path
     }
 
     fn rotate_if_due(&mut self, more: u64, now: SystemTime) -> io::Result<()> {
-        let Some(rotation) = self.settings.rotation else { return Ok(()) };
+        let Some(rotation) = self.settings.rotation.filter(|_| self.is_regular) else {
+            return Ok(());
+        };
         let period = period(Some(rotation), now);
         let is_due = match rotation.turnover {
             // A line that is longer than a file may be has a file of its own.
@@ -117,7 +168,7 @@ impl LogFile {
         }
         shift(&self.settings.path, rotation.backups_max)?;
         self.file = append_to(&self.settings.path)?;
-        self.bytes = state_of(&self.file)?.0;
+        self.bytes = self.file.metadata()?.len();
         Ok(())
     }
 }
@@ -126,11 +177,6 @@ fn append_to(path: &Path) -> io::Result<File> {
     // Opening a pipe must not wait for a reader, nor writing to it.
     let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     OpenOptions::new().append(true).create(true).mode(MODE).custom_flags(nonblock).open(path)
-}
-
-fn state_of(file: &File) -> io::Result<(u64, SystemTime)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.len(), metadata.modified()?))
 }
 
 /// The hour or day of a moment; 0 where none matters.
@@ -190,17 +236,20 @@ mod tests {
 
     use super::*;
 
+    const KEY: FileKey =
+        FileKey { path: "logging.file_path", otherwise: "set logging.file_enabled = false" };
+
     struct Site {
         folder: tempfile::TempDir,
-        file: LogFile,
+        file: LineFile,
     }
 
     impl Site {
         fn new(turnover: Turnover, backups_max: u32) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let rotation = Some(Rotation { turnover, backups_max });
-            let settings = FileSettings { path: folder.path().join("a.log"), rotation };
-            Self { file: LogFile::open(settings).unwrap(), folder }
+            let settings = FileSettings { key: KEY, path: folder.path().join("a.log"), rotation };
+            Self { file: LineFile::open(settings).unwrap(), folder }
         }
 
         fn write(&mut self, text: &str, seconds: u64) {
@@ -309,9 +358,40 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_is_named_with_the_remedy() {
-        let settings = FileSettings { path: "/nowhere/a.log".into(), rotation: None };
-        let text = LogFile::open(settings).unwrap_err().to_string();
+        let settings = FileSettings { key: KEY, path: "/nowhere/a.log".into(), rotation: None };
+        let text = LineFile::open(settings).unwrap_err().to_string();
         assert!(text.starts_with("logging.file_path: cannot write /nowhere/a.log: "), "{text}");
         assert!(text.contains("logging.file_enabled = false"), "{text}");
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_never_moved() {
+        let rotation = Some(Rotation { turnover: Turnover::Size(1), backups_max: 1 });
+        let settings = |path: &str| FileSettings { key: KEY, path: path.into(), rotation };
+        let mut null = LineFile::open(settings("/dev/null")).unwrap();
+        for _ in 0..3 {
+            null.write(b"line\n", UNIX_EPOCH).unwrap();
+        }
+        let mut full = LineFile::open(settings("/dev/full")).unwrap();
+        assert!(full.write(b"line\n", UNIX_EPOCH).unwrap_err().to_string().contains("No space"));
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .unwrap();
+        let settings = FileSettings { key: KEY, path, rotation: None };
+        assert!(LineFile::open(settings).is_err());
+    }
+
+    #[test]
+    fn lines_that_fit_only_in_part_are_not_there() {
+        let mut site = Site::new(Turnover::Size(1000), 1);
+        site.write("whole\n", 0);
+        site.file.file.write_all(b"par").unwrap();
+        site.file.take_back(3);
+        assert_eq!(site.files(), expected(&[("a.log", "whole\n")]));
     }
 }
