@@ -10,7 +10,7 @@
 //! - A [`Guard`] never changes; files become one outside of the reactors, and a request sees one guard from its beginning to
 //!   its end.
 //! - What a principal may do is worked out when its credentials are verified, so a check allocates nothing.
-//! - Every decision passes through `verdict::note`.
+//! - Every decision passes through `verdict::note`, which counts it and hands it to the audit (`record`).
 
 #![expect(dead_code, reason = "methods, roles and policies follow")]
 
@@ -20,6 +20,7 @@ pub(crate) mod gate;
 mod grants;
 mod guard;
 mod principal;
+mod record;
 mod shown;
 pub(crate) mod verdict;
 

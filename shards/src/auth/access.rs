@@ -9,7 +9,8 @@ use std::{
 use super::{
     action::{Action, Target},
     guard::{Guard, Recognised},
-    principal::Principal,
+    principal::{AuthMethod, Principal},
+    record,
     shown::{Kept, Shown},
     verdict::{Verdict, note},
 };
@@ -38,13 +39,13 @@ impl Access {
     ) -> Result<Rc<Self>, Failure> {
         match guard.recognise(shown, peer) {
             Ok(Recognised { principal, until }) => {
-                note(core, peer, &Verdict::Admitted(&principal));
+                note(core, peer, &Verdict::Admitted(&principal))?;
                 let (guard, peer, shown) = (Arc::clone(guard), Rc::clone(peer), shown.kept());
                 Ok(Rc::new(Self { guard, peer, shown, principal, until }))
             }
             Err(failure) => {
                 let refused = Verdict::Refused { method: shown.method(), failure: &failure };
-                note(core, peer, &refused);
+                note(core, peer, &refused)?;
                 Err(failure)
             }
         }
@@ -95,11 +96,10 @@ impl Access {
         let principal = &*self.principal;
         let decided = principal.grants.decide(action, &target, self.peer.address.ip());
         let Err(denial) = decided else {
-            note(core, &self.peer, &Verdict::Allowed { principal, action, target });
-            return Ok(());
+            return note(core, &self.peer, &Verdict::Allowed { principal, action, target });
         };
         let policy = denial.policy;
-        note(core, &self.peer, &Verdict::Denied { principal, action, target, policy });
+        note(core, &self.peer, &Verdict::Denied { principal, action, target, policy })?;
         Err(Failure::Forbidden(match target {
             // Existing command-line clients take words of ours for a broken line; so none is a stranger's.
             Target::Server(_) => "admin commands need the permission server:admin".to_owned(),
@@ -124,7 +124,16 @@ impl Access {
     /// [`Failure::Forbidden`], [`Failure::NotLocal`].
     pub fn authorize_order(&self, core: &Core, command: &str) -> Result<(), Failure> {
         self.authorize_admin(core, command)?;
-        core.process.admin_locality.check(self.peer.address.ip(), command)
+        let decided = core.process.admin_locality.check(self.peer.address.ip(), command);
+        if self.principal.method == AuthMethod::Unasked {
+            record::order(core, &self.peer, command, &decided)?;
+        }
+        decided
+    }
+
+    /// A command that was let through failed.
+    pub fn command_failed(&self, core: &Core, command: &str, failure: &Failure) {
+        record::failed(core, &self.peer, &self.principal, command, failure);
     }
 }
 

@@ -36,8 +36,9 @@ impl Gate {
         if guard.is_public(method) {
             return Ok(Access::of_anybody(&guard, &self.peer));
         }
-        let shown = guard.shown(headers, &self.peer).inspect_err(|failure| {
-            note(core, &self.peer, &Verdict::Refused { method: None, failure });
+        let shown = guard.shown(headers, &self.peer).map_err(|failure| {
+            let refused = Verdict::Refused { method: None, failure: &failure };
+            note(core, &self.peer, &refused).map_or_else(|unrecorded| unrecorded, |()| failure)
         })?;
         if let Some(last) = self.last.as_ref().filter(|last| last.is_good(&guard, shown)) {
             return Ok(Rc::clone(last));

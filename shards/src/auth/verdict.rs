@@ -3,6 +3,7 @@
 use super::{
     action::{Action, Target},
     principal::{AuthMethod, Principal},
+    record::record,
 };
 use crate::{core::Core, failure::Failure, net::peer::Peer};
 
@@ -41,7 +42,15 @@ pub enum Verdict<'a> {
 }
 
 /// Takes a decision to those who count and record it.
-pub fn note(core: &Core, peer: &Peer, verdict: &Verdict<'_>) {
+///
+/// # Errors
+/// [`Failure::Unrecorded`]: what was decided must not be done.
+pub fn note(core: &Core, peer: &Peer, verdict: &Verdict<'_>) -> Result<(), Failure> {
+    count(core, peer, verdict);
+    record(core, peer, verdict)
+}
+
+fn count(core: &Core, peer: &Peer, verdict: &Verdict<'_>) {
     let counters = core.counters();
     match verdict {
         Verdict::Admitted(principal) => {

@@ -148,7 +148,9 @@ pub async fn query(
     let plan = Plan::of(request.query)?;
     authorize::plan(core, access, &plan)?;
     if let Plan::Command(command) = plan {
-        return admin::run(core, command).await;
+        let name = command.name();
+        let answered = admin::run(core, command).await;
+        return answered.inspect_err(|failure| access.command_failed(core, name, failure));
     }
     let deadline = limit.deadline(request.timeout_ms);
     if let Plan::Update { .. } = plan {
