@@ -3,7 +3,7 @@
 //! ```text
 //! command (clap) ─► settings (flags over environment over profiles) ─► session ─► connection (tonic)
 //!                                                                        │
-//!     values · rows · batch · import · export · admin · logs · server · top · bench · shell
+//!     values · rows · batch · import · export · admin · jobs · orders · logs · server · top · bench · shell
 //!                                                                        │
 //!                      failure ─► exit status        output ─► table, JSON, YAML
 //! ```
@@ -13,6 +13,7 @@
 mod address;
 mod admin;
 mod batch;
+mod bench;
 mod command;
 mod connection;
 mod entry;
@@ -20,8 +21,10 @@ mod export;
 mod failure;
 mod given;
 mod import;
+mod jobs;
 mod lines;
 mod logs;
+mod orders;
 mod output;
 mod predicate;
 mod profiles;
@@ -33,6 +36,8 @@ mod rows;
 mod scan;
 mod server;
 mod settings;
+mod shell;
+mod top;
 mod values;
 
 use std::{env, io::IsTerminal as _, process::ExitCode};
@@ -50,13 +55,16 @@ use self::{
 
 pub(crate) use self::command::NAME;
 
+/// The collection if nobody names one.
+const COLLECTION: &str = "default";
+
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(&failure, cli.output);
+            tell(&failure, cli.output.unwrap_or(Form::Table));
             ExitCode::from(failure.exit())
         }
     }
@@ -96,8 +104,13 @@ impl Session {
         self.connection.as_ref().ok_or_else(|| unreachable!("it has just been opened"))
     }
 
+    /// The next command that needs a connection makes a new one.
+    fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
     fn collection(&self) -> &str {
-        &self.settings.collection
+        self.settings.collection.as_deref().unwrap_or(COLLECTION)
     }
 
     async fn run_until_interrupted(&mut self, command: &Command) -> Result<(), Failure> {
@@ -106,7 +119,11 @@ impl Session {
         }
         tokio::select! {
             done = self.run(command) => done,
-            () = interrupt() => Err(Failure::new(Kind::Interrupted, "interrupted")),
+            // Ctrl-C is the way to end what goes on by itself.
+            () = interrupt() => match command.has_no_end() {
+                true => Ok(()),
+                false => Err(Failure::new(Kind::Interrupted, "interrupted")),
+            },
         }
     }
 
@@ -128,6 +145,17 @@ impl Session {
             Command::Health => server::health(self).await,
             Command::Info => server::info(self).await,
             Command::Ping(ping) => server::ping(self, ping).await,
+            Command::Backup(backup) => backup.run(self).await,
+            Command::Restore(restore) => restore.run(self).await,
+            Command::Verify(verify) => verify.run(self).await,
+            Command::Compact(compact) => compact.run(self).await,
+            Command::Jobs(jobs) => jobs.run(self).await,
+            Command::Connections(connections) => connections.run(self).await,
+            Command::Reload => orders::reload(self).await,
+            Command::Drain => orders::drain(self).await,
+            Command::Top(top) => top.run(self).await,
+            Command::Bench(bench) => bench.run(self).await,
+            Command::Shell(shell) => shell.run(self).await,
             Command::Completions { shell } => {
                 completions(*shell);
                 Ok(())
@@ -145,9 +173,9 @@ async fn interrupt() {
 }
 
 /// Says on standard error what went wrong, to programs as an object.
-fn tell(failure: &Failure, form: Option<Form>) {
+fn tell(failure: &Failure, form: Form) {
     match form {
-        Some(Form::Json) => {
+        Form::Json => {
             let object = serde_json::json!({"error": {
                 "message": failure.text,
                 "code": failure.code,

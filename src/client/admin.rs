@@ -80,11 +80,17 @@ pub(crate) struct AdminLogs {
     flag: bool,
 }
 
+impl AdminLogs {
+    pub(crate) fn follows(&self) -> bool {
+        self.follow || self.flag
+    }
+}
+
 impl Admin {
     pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let command = match self {
             Self::Logs(logs) => {
-                let logs = Logs { count: logs.count, follow: logs.follow || logs.flag };
+                let logs = Logs { count: logs.count, follow: logs.follows() };
                 return logs.run(session).await;
             }
             Self::Backup(backup) => {

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    admin::Admin, batch::Batch, export::Export, import::Import, logs::Logs,
-    output::Form as OutputForm, rows, settings::Flags, values,
+    admin::Admin, batch::Batch, bench::Bench, export::Export, import::Import, jobs, logs::Logs,
+    orders, output::Form as OutputForm, rows, settings::Flags, shell::Shell, top::Top, values,
 };
 
 /// The name of the program.
@@ -67,7 +67,23 @@ pub(crate) enum Command {
     Import(Import),
     /// Write the entries of a collection as JSON Lines.
     Export(Export),
-    /// Send a command to the server: backup, restore, stats, verify, compact, logs, metrics, cluster-info, nodes.
+    /// Have the server write a backup, and watch it; Ctrl-C cancels it.
+    Backup(jobs::Backup),
+    /// Have the server read a backup, all of it or nothing, and watch it; Ctrl-C cancels it.
+    Restore(jobs::Restore),
+    /// Have the server read every byte of a backup, or of its own files; exit status 1 if something is damaged.
+    Verify(jobs::Verify),
+    /// Have the server flush its memory and merge its tables.
+    Compact(jobs::Compact),
+    /// Print, watch and cancel such long work.
+    Jobs(jobs::Jobs),
+    /// Print who is connected to the server, and close connections.
+    Connections(orders::Connections),
+    /// Have the server read its configuration again.
+    Reload,
+    /// Have the server finish its requests and end.
+    Drain,
+    /// Send a command to the server as clients of AmateRS do: backup, restore, stats, verify, compact, logs, metrics, cluster-info, nodes.
     Admin {
         #[command(subcommand)]
         admin: Admin,
@@ -82,6 +98,12 @@ pub(crate) enum Command {
     Info,
     /// Measure how long the server takes to answer.
     Ping(Ping),
+    /// Watch rates, latencies and shards of a server, by its metrics.
+    Top(Top),
+    /// Measure requests a second and latencies.
+    Bench(Bench),
+    /// Type commands, with history and completion.
+    Shell(Shell),
     /// Print the completions for a shell.
     Completions {
         /// For which shell.
@@ -90,9 +112,29 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it goes on until Ctrl-C, as it was asked to.
+    pub(crate) fn has_no_end(&self) -> bool {
+        match self {
+            Self::Top(_) => true,
+            Self::Logs(logs) => logs.follow,
+            Self::Admin { admin: Admin::Logs(logs) } => logs.follows(),
+            _ => false,
+        }
+    }
+
     /// Whether it says itself what is done when Ctrl-C comes.
     pub(crate) fn sees_interrupts(&self) -> bool {
-        matches!(self, Self::Import(_) | Self::Export(_))
+        matches!(
+            self,
+            Self::Import(_)
+                | Self::Export(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Verify(_)
+                | Self::Compact(_)
+                | Self::Jobs(_)
+                | Self::Shell(_)
+        )
     }
 }
 

@@ -73,6 +73,11 @@ impl Connection {
         AqlServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
+    /// For the stubs of other services.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }

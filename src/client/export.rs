@@ -76,7 +76,7 @@ impl Export {
             done = going.drive(&connection, &collection, span) => done,
             () = interrupt() => Err(Failure::new(Kind::Interrupted, "interrupted")),
         };
-        let Going { out, progress, entries, bytes, .. } = going;
+        let Going { out, mut progress, entries, bytes, .. } = going;
         progress.clear();
         drop(out);
         let done = match done {

@@ -108,7 +108,7 @@ impl Import {
             interrupted: Box::pin(interrupt()),
         };
         going.drive(parcels, self.in_flight.into()).await;
-        let Going { done, progress, checkpoint, failure, .. } = going;
+        let Going { done, mut progress, checkpoint, failure, .. } = going;
         progress.clear();
         if let Some(failure) = failure {
             return Err(self.stopped(failure, &done, from));

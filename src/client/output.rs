@@ -14,6 +14,8 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
+pub(crate) use table::columns;
+
 /// How answers are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,7 +60,6 @@ impl Output {
         out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| cannot_print(&error))
     }
 
-    #[expect(dead_code, reason = "for what comes next")]
     /// A text in bold, where there are colours.
     pub(crate) fn bold(self, text: &str) -> String {
         if self.color { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }

@@ -22,7 +22,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Nothing is done yet. `what` says what is counted, as in "lines stored".
     pub(crate) fn new(bytes_all: Option<u64>, what: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| bar(bytes_all));
+        let bar = is_watched().then(|| bar(bytes_all));
         Self { bar, what, bytes_all, begun: Instant::now(), told: Instant::now() }
     }
 
@@ -49,18 +49,37 @@ impl Progress {
         }
     }
 
+    /// The same of a part of the work that knows how much it is by now; 0 bytes in all are not known.
+    pub(crate) fn set_part(&mut self, step: &str, count: u64, bytes: u64, bytes_all: u64) {
+        if bytes_all > 0 && self.bytes_all != Some(bytes_all) {
+            self.bytes_all = Some(bytes_all);
+            self.clear();
+            self.bar = is_watched().then(|| bar(self.bytes_all));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(format!("{step} "));
+        }
+        self.set(count, bytes);
+    }
+
     /// What comes next is not about progress.
-    pub(crate) fn clear(self) {
-        if let Some(bar) = self.bar {
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 }
 
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 fn bar(bytes_all: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes_all {
-        Some(all) => (ProgressBar::new(all), "[{bar:40}] {percent:>3} %  {msg}  {eta} left"),
-        None => (ProgressBar::no_length(), "{spinner} {msg}  {bytes}  {elapsed}"),
+        Some(all) => {
+            (ProgressBar::new(all), "{prefix}[{bar:40}] {percent:>3} %  {msg}  {eta} left")
+        }
+        None => (ProgressBar::no_length(), "{prefix}{spinner} {msg}  {bytes}  {elapsed}"),
     };
     // The templates are ours.
     let style = ProgressStyle::with_template(template)

@@ -11,15 +11,13 @@ use super::{
 
 /// Where the server is if nobody says.
 const ADDRESS: &str = "127.0.0.1:7878";
-/// The collection if nobody names one.
-const COLLECTION: &str = "default";
 /// The header of API keys that the server looks at by default.
 const API_KEY_HEADER: &str = "x-api-key";
 /// Longest wait for an answer.
 const TIMEOUT_SECS: u64 = 30;
 
 /// Flags that every command takes.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Flags {
     /// Take the settings of this profile of the configuration file.
     #[arg(long, global = true, value_name = "NAME", help_heading = "Server")]
@@ -108,14 +106,13 @@ pub(crate) struct Layer {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) address: Address,
-    pub(crate) collection: String,
+    /// None if nobody names one.
+    pub(crate) collection: Option<String>,
     pub(crate) timeout: Duration,
-    #[expect(dead_code, reason = "for what comes next")]
     pub(crate) metrics: Option<String>,
     pub(crate) output: Form,
     pub(crate) credentials: Credentials,
     pub(crate) tls: Tls,
-    #[expect(dead_code, reason = "for what comes next")]
     /// The folder of the configuration file, where a history can be.
     pub(crate) folder: Option<PathBuf>,
 }
@@ -163,6 +160,16 @@ impl Settings {
 }
 
 impl Flags {
+    /// What may be said for one command of a shell: the collection.
+    pub(crate) fn of_one_command(&self) -> Result<Option<String>, Failure> {
+        let rest = Self { collection: None, ..self.clone() };
+        if rest != Self::default() {
+            let text = "the server and who asks are settled when the shell begins; only --collection and --output may change";
+            return Err(Failure::usage(text));
+        }
+        Ok(self.collection.clone())
+    }
+
     fn layer(&self) -> Layer {
         let Self { tls, timeout, .. } = self.clone();
         let flags = self.clone();
@@ -283,7 +290,7 @@ impl Layer {
         };
         Ok(Settings {
             address,
-            collection: self.collection.unwrap_or_else(|| COLLECTION.into()),
+            collection: self.collection,
             timeout: Duration::from_secs(timeout_secs),
             metrics: self.metrics,
             output: self.output.unwrap_or(Form::Table),
@@ -355,14 +362,14 @@ mod tests {
         let env = [("AMATERS_CLI_CONFIG", path)];
         let settings = settled("--profile a", &env).unwrap();
         assert_eq!(settings.address.to_string(), "http://a:1");
-        assert_eq!((settings.collection.as_str(), settings.timeout.as_secs()), ("of-a", 7));
+        assert_eq!((settings.collection.as_deref(), settings.timeout.as_secs()), (Some("of-a"), 7));
         assert_eq!(settings.credentials.token.as_deref(), Some("secret-token"));
         assert!(!format!("{settings:?}").contains("secret-token"));
 
         let env = [env[0], ("AMATERS_PROFILE", "b"), ("AMATERS_TOKEN", "mine")];
         let settings = settled("", &env).unwrap();
         assert_eq!(settings.address.to_string(), "https://b:2");
-        assert_eq!(settings.collection, "all");
+        assert_eq!(settings.collection.as_deref(), Some("all"));
         assert_eq!(settings.credentials.token.as_deref(), Some("mine"));
         let settings = settled("--address c:3 --profile a --token flag", &env).unwrap();
         assert_eq!(settings.address.to_string(), "http://c:3");

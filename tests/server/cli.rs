@@ -3,6 +3,7 @@
 mod files;
 mod operator;
 mod settings;
+mod tools;
 mod values;
 
 use std::{

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// Longest wait for anything that should happen soon.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The ordinary user that root's tests turn into.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// An empty folder, the working directory of the commands of one test.
 pub(crate) struct Folder {

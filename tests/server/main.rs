@@ -6,6 +6,8 @@ mod audit;
 #[cfg(feature = "cli")]
 mod cli;
 mod commands;
+#[cfg(feature = "cli")]
+mod documented;
 mod foreign;
 mod guide;
 mod harness;

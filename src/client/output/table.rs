@@ -47,7 +47,7 @@ fn table(rows: &[Value]) -> String {
 }
 
 /// Lines of cells, below each other.
-fn columns(rows: Vec<Vec<String>>) -> String {
+pub(crate) fn columns(rows: Vec<Vec<String>>) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
