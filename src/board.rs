@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     reload::{Change, LastReload, Outcome, ReloadReport},
     telemetry::Telemetry,
+    tls::TlsStatus,
 };
 
 /// Silence of the control thread or of a reactor that is called a hang. Clients notice much less.
@@ -60,6 +61,9 @@ pub(crate) struct Status {
     pub(crate) connections: usize,
     /// `server.max_connections`, in force.
     pub(crate) connections_max: usize,
+    /// The credentials of TLS; none where plain text is served.
+    #[serde(default)]
+    pub(crate) tls: Option<TlsStatus>,
     /// Shards that refuse writes after a failure of their disk.
     pub(crate) poisoned_shards: u64,
     /// Keys that are written otherwise than the server runs with.
@@ -115,6 +119,7 @@ impl Board {
             cpus,
             connections: 0,
             connections_max: 0,
+            tls: None,
             poisoned_shards: 0,
             pending_restart: Vec::new(),
             last_reload: None,
@@ -159,6 +164,7 @@ impl Board {
         let shown = self.lock();
         let mut status = shown.status.clone();
         status.phase = self.phase();
+        status.tls = self.telemetry.tls.status();
         status.uptime_seconds = self.telemetry.uptime().as_secs();
         if status.phase == Phase::Serving {
             status.hangs = hangs(self.telemetry.control_silence(), &shown.silent);

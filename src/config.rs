@@ -52,6 +52,7 @@ use crate::{
     line_file::{FileKey, FileSettings, Rotation, Turnover},
     logging::LogSettings,
     metrics::MetricsSettings,
+    tls::{ClientSettings, TlsSettings},
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -79,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) memtable_bytes_max: u64,
     /// Tables and blob files.
     pub(crate) tree: TreeSettings,
+    /// `network.tls_…`; none where TLS is off.
+    pub(crate) tls: Option<TlsSettings>,
     /// Bounds of the serving side.
     pub(crate) limits: Limits,
     /// `network.connection_timeout_secs`.
@@ -142,6 +145,7 @@ impl Config {
             engine: engine(&raw.storage, &data_dir),
             memtable_bytes_max: raw.storage.memtable_size_mb * MIB,
             tree: tree(&raw.storage, &data_dir),
+            tls: tls(&raw)?,
             limits: limits(&raw),
             connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
@@ -271,6 +275,32 @@ fn metrics(raw: &raw::Metrics, written: &Written) -> MetricsSettings {
     }
 }
 
+fn tls(raw: &raw::Raw) -> Result<Option<TlsSettings>, Problem> {
+    let network = &raw.network;
+    let (Some(certificate), Some(key), true) =
+        (&network.tls_cert, &network.tls_key, network.tls_enabled)
+    else {
+        return Ok(None);
+    };
+    let absolute = |path: &Option<PathBuf>, key| {
+        path.as_deref().map(|path| absolute_path(path, key)).transpose()
+    };
+    let mtls = raw.auth.asks_for_certificates();
+    let of_mtls = |path, key| if mtls { absolute(path, key) } else { Ok(None) };
+    let client = ClientSettings {
+        required: network.require_client_cert,
+        authorities: absolute(&network.tls_ca, "network.tls_ca")?,
+        folder: of_mtls(&raw.auth.mtls.ca_certs_dir, "auth.mtls.ca_certs_dir")?,
+        revocations: of_mtls(&raw.auth.mtls.crl_path, "auth.mtls.crl_path")?,
+    };
+    Ok(Some(TlsSettings {
+        certificate: absolute_path(certificate, "network.tls_cert")?,
+        key: absolute_path(key, "network.tls_key")?,
+        client: (client.authorities.is_some() || client.folder.is_some()).then_some(client),
+        grace: Duration::from_secs(network.tls_revocation_grace_secs),
+    }))
+}
+
 fn limits(raw: &raw::Raw) -> Limits {
     Limits {
         connections_max: raw.server.max_connections,
@@ -280,6 +310,7 @@ fn limits(raw: &raw::Raw) -> Limits {
         connection_bytes_max: raw.limits.connection_bytes_max,
         in_flight_bytes_max: raw.limits.in_flight_bytes_max,
         control_frames_per_second_max: raw.limits.control_frames_per_second_max,
+        handshakes_max: raw.limits.handshakes_max,
     }
 }
 

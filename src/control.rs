@@ -21,6 +21,7 @@ use crate::{
     reload::{ReloadableConfig, queue::Reloads},
     signals::{Inbox, Request},
     telemetry::Telemetry,
+    tls::{Keeper, Retirements},
 };
 
 /// How often the reactors are looked at, so that none sleeps over work.
@@ -36,6 +37,10 @@ pub(crate) struct Control<'a> {
     pub(crate) log: &'a Log,
     /// Takes `authz.audit_…`, and what the process does.
     pub(crate) audit: AuditLog,
+    /// Keeps the credentials of TLS, if it is served.
+    pub(crate) tls: Option<Keeper>,
+    /// Clients that must go when their certificates are verified anew.
+    pub(crate) retirements: Retirements,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.
@@ -81,6 +86,9 @@ impl Control<'_> {
             self.look(now);
             self.tell(now);
             self.begin_reload();
+            self.retirements
+                .due(now)
+                .for_each(|step| self.reactors.retire(step.trust, step.at_once));
             if let Some(why) = self.reactors.dead() {
                 return End::Died(why);
             }
@@ -96,6 +104,9 @@ impl Control<'_> {
                     self.reloads.ask(who);
                 }
                 Ok(Request::Loaded(loaded)) => self.finish_reload(*loaded),
+                Ok(Request::Retire { trust, grace }) => {
+                    self.retirements.plan(trust, Instant::now(), grace);
+                }
                 Ok(Request::Report) => self.report(),
                 // We hold a sender ourselves.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}

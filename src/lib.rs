@@ -46,6 +46,7 @@ mod start;
 mod status;
 mod stop;
 mod telemetry;
+mod tls;
 mod unix_time;
 mod validate;
 mod version;
@@ -58,6 +59,7 @@ use cli::{Cli, Command};
 
 pub use config::Refusal;
 pub use reload::{Change, Outcome, ReloadReport, ReloadableConfig};
+pub use tls::{TlsOutcome, TlsReport};
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {

@@ -17,6 +17,7 @@ mod reactors;
 mod responder;
 mod shards;
 pub(crate) mod summary;
+mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 

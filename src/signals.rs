@@ -6,6 +6,7 @@
 use std::{
     io, process,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -18,6 +19,7 @@ use crate::{
     config::{Config, Refusal},
     logging,
     reload::ReloadReport,
+    tls::TlsReport,
 };
 
 /// What the control thread is told.
@@ -28,9 +30,25 @@ pub(crate) enum Request {
     /// SIGHUP, or a question at the control socket, which wants the report.
     Reload(Option<Sender<ReloadReport>>),
     /// What a reload has read.
-    Loaded(Box<Result<Config, Refusal>>),
+    Loaded(Box<Loaded>),
+    /// Other authorities or revocations hold for client certificates.
+    Retire {
+        /// Who was verified under an older one goes,
+        trust: u64,
+        /// after so long.
+        grace: Duration,
+    },
     /// SIGUSR1.
     Report,
+}
+
+/// What a reload has read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The configuration.
+    pub(crate) config: Result<Config, Refusal>,
+    /// What came of a look at the files of TLS, if it is served.
+    pub(crate) tls: Option<TlsReport>,
 }
 
 /// Where the control thread is told something.

@@ -16,7 +16,7 @@ use crate::{
     audit::{self, AuditLog},
     board::Board,
     cli::Start,
-    config::{Config, Source, template},
+    config::{Config, Refusal, Source, template},
     control::{Control, End, Meters},
     cores::{Offer, Ranges},
     daemon::{self, Herald},
@@ -31,6 +31,8 @@ use crate::{
     signals::{self, Inbox},
     socket,
     telemetry::Telemetry,
+    tls::{self, Retirements},
+    validate,
 };
 
 /// A reactor died: EX_SOFTWARE of sysexits.h.
@@ -69,6 +71,10 @@ fn serve(
     use_small_pages();
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
+    let open = |settings| {
+        tls::open(settings).map_err(|error| validate::tls_problem(&config, settings, &error))
+    };
+    let opened = config.tls.as_ref().map(open).transpose().map_err(Refusal::from)?;
     let io_memory_bytes = preflight::check(cpus.len(), config.limits.connections_max)?;
 
     let shards = u32::try_from(cpus.len())?;
@@ -82,14 +88,21 @@ fn serve(
     let data_dir = config.data_dir.clone();
     let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
-    let settings =
-        Settings { io_memory_bytes, notes, ..settings(&config, &directory, cpus.clone(), &audit) };
+    let tls_store = opened.as_ref().map(|opened| Arc::clone(&opened.store));
+    let settings = Settings {
+        io_memory_bytes,
+        notes,
+        tls: tls_store,
+        ..settings(&config, &directory, cpus.clone(), &audit)
+    };
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
     let mut notify = Notify::from_environment();
     let mut waiting = |watch: &Watch| {
         telemetry.has_reactors(watch);
         notify.recovering(watch.recovery_steps(), Instant::now());
     };
+    let keep = |opened: tls::Opened| opened.keep(Arc::clone(&telemetry), inbox.requests.clone());
+    let tls = opened.map(keep).transpose()?;
     let reactors = amaters_shards::start(settings, &mut waiting)?;
     let watch = reactors.watch();
     telemetry.has_reactors(&watch);
@@ -115,6 +128,8 @@ fn serve(
         reloads: Reloads::default(),
         log,
         audit: audit_log,
+        tls,
+        retirements: Retirements::default(),
         reactors,
         gaps,
         board,
@@ -166,6 +181,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         bind_address: config.bind_address,
         cpus,
         io_memory_bytes: IO_MEMORY_BYTES,
+        tls: None,
         partition: directory.superblock().partition(),
         directory_id: directory.superblock().directory_id,
         engine: config.engine.clone(),

@@ -177,6 +177,7 @@ impl Known {
                 "cpus": status.cpus,
                 "connections": status.connections,
                 "connections_max": status.connections_max,
+                "tls": status.tls,
                 "poisoned_shards": status.poisoned_shards,
                 "pending_restart": status.pending_restart,
                 "last_reload": status.last_reload,
@@ -201,6 +202,10 @@ fn details(status: &Status, line: &mut impl FnMut(&str, String)) {
     let cpus = crate::cores::Ranges(&status.cpus);
     line("shards", format!("{} on {} reactors, CPU {cpus}", status.shards, status.cpus.len()));
     line("connections", format!("{} of {}", status.connections, status.connections_max));
+    if let Some(tls) = &status.tls {
+        line("tls", tls.told());
+        tls.problem.iter().for_each(|why| line("TLS STAYS", why.clone()));
+    }
     if status.poisoned_shards > 0 {
         let shards = status.poisoned_shards;
         line("BROKEN", format!("{shards} shards refuse writes after a failure of their disk"));

@@ -10,7 +10,7 @@ use std::{
 
 use amaters_shards::{Watch, audit::Audit};
 
-use crate::unix_time;
+use crate::{tls, unix_time};
 
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub(crate) struct Telemetry {
     beat_millis: AtomicU64,
     /// How long the most silent reactor had not answered then.
     silence_millis: AtomicU64,
+    /// The credentials of TLS.
+    pub(crate) tls: tls::Shown,
     reloads: [AtomicU64; ReloadResult::ALL.len()],
     /// Unix seconds of the last reload that was not refused; the start counts as one.
     reloaded_at: AtomicU64,
@@ -68,6 +70,7 @@ impl Telemetry {
             draining: AtomicBool::new(false),
             beat_millis: AtomicU64::new(0),
             silence_millis: AtomicU64::new(0),
+            tls: tls::Shown::default(),
             reloads: Default::default(),
             reloaded_at: AtomicU64::new(unix_time::seconds(begun_at)),
         }

@@ -71,6 +71,7 @@ fn reactors() -> Reactors {
     let mut cpus: Vec<usize> = online.iter().map(|location| location.cpu).collect();
     cpus.truncate(SHARDS as usize);
     let settings = Settings {
+        tls: None,
         bind_address: ([127, 0, 0, 1], 0).into(),
         cpus,
         io_memory_bytes: 64 * 1024,

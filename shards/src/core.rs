@@ -20,7 +20,7 @@ use crate::{
     counters::{Counter, Counters, End},
     failure::Failure,
     grpc::{headers::Headers, method::Method},
-    net::registry::Registry,
+    net::{registry::Registry, seldom::Seldom, tls::handshake::Desk},
     payload::{Payload, Writer},
     recent::{Base, Event, RequestLine},
     router::Router,
@@ -47,6 +47,10 @@ pub struct Core {
     pub awaited: Rc<Cell<usize>>,
     /// Open connections of this reactor.
     pub registry: Registry,
+    /// What its TLS handshakes share.
+    pub handshakes: Desk,
+    /// Lines about clients that speak TLS where none is spoken.
+    pub unexpected_tls: Seldom,
     /// Requests that have ended in this turn.
     ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
@@ -131,6 +135,7 @@ impl Core {
         process: Arc<Process>,
         router: Rc<Router>,
     ) -> Self {
+        let handshakes = Desk::new(settings.limits.handshakes_max);
         Self {
             index,
             settings,
@@ -140,6 +145,8 @@ impl Core {
             flight: Rc::default(),
             awaited: Rc::default(),
             registry: Registry::default(),
+            handshakes,
+            unexpected_tls: Seldom::default(),
             ended: RefCell::default(),
             scratch: RefCell::default(),
         }
@@ -203,6 +210,9 @@ impl Core {
     pub fn publish_load(&self) {
         let counters = self.counters();
         counters.in_flight_bytes.set(self.flight.get() as u64);
+        let (under_way, waiting) = self.handshakes.counts();
+        counters.tls_under_way.set(under_way);
+        counters.tls_waiting.set(waiting);
         counters.hops.set(self.router.hops());
         counters.hops_under_way.set(self.router.hops_under_way() as u64);
     }

@@ -2,12 +2,14 @@
 
 mod histogram;
 mod method;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub use self::{
     histogram::{Histogram, LATENCY_BOUNDS_NANOS, Latencies, SIZE_BOUNDS, Sizes, Tally},
     method::{End, MethodCounters},
+    tls::{TlsFailure, TlsKind, TlsVersion},
 };
 use crate::grpc::method::Method;
 
@@ -24,6 +26,11 @@ impl Counter {
     /// Adds; only for the thread that owns the counter.
     pub fn add(&self, count: u64) {
         self.0.store(self.get().wrapping_add(count), Relaxed);
+    }
+
+    /// Takes away; only for the thread that owns the counter.
+    pub fn sub(&self, count: u64) {
+        self.0.store(self.get().wrapping_sub(count), Relaxed);
     }
 
     /// Sets; only for the thread that owns the counter.
@@ -52,6 +59,12 @@ pub struct Counters {
     pub credentials_refused: Counter,
     /// Requests for what their principal may not do.
     pub requests_denied: Counter,
+    /// Clients that began with TLS where none is spoken.
+    pub tls_unexpected: Counter,
+    /// Handshakes of TLS that have a place, at the last look.
+    pub tls_under_way: Counter,
+    /// Handshakes of TLS that wait for a place, at the last look.
+    pub tls_waiting: Counter,
     /// Bytes read from connections.
     pub bytes_received: Counter,
     /// Bytes written to connections.
@@ -64,6 +77,9 @@ pub struct Counters {
     pub in_flight_bytes: Counter,
     /// Shards of this reactor that refuse writes.
     pub poisoned_shards: Counter,
+    tls_handshakes: [[Counter; TlsKind::ALL.len()]; TlsVersion::ALL.len()],
+    tls_failures: [Counter; TlsFailure::ALL.len()],
+    tls_connections: [Counter; TlsVersion::ALL.len()],
     methods: [MethodCounters; Method::ALL.len()],
     strangers: MethodCounters,
 }
@@ -75,6 +91,21 @@ impl Counters {
             Some(method) => &self.methods[method as usize],
             None => &self.strangers,
         }
+    }
+
+    /// Handshakes of TLS that ended well.
+    pub fn tls_handshakes(&self, version: TlsVersion, kind: TlsKind) -> &Counter {
+        &self.tls_handshakes[version as usize][kind as usize]
+    }
+
+    /// Handshakes of TLS that came to nothing.
+    pub fn tls_failures(&self, failure: TlsFailure) -> &Counter {
+        &self.tls_failures[failure as usize]
+    }
+
+    /// Open connections of TLS.
+    pub fn tls_connections(&self, version: TlsVersion) -> &Counter {
+        &self.tls_connections[version as usize]
     }
 
     /// Requests begun, of all methods and of none.

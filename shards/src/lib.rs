@@ -30,6 +30,7 @@ mod router;
 mod rpc;
 pub mod settings;
 pub mod storage;
+pub mod tls;
 mod turn;
 pub mod utc;
 mod watch;
@@ -38,7 +39,7 @@ pub use self::{
     core::Health,
     counters::{
         Counter, Counters, LATENCY_BOUNDS_NANOS, Latencies, MethodCounters, SIZE_BOUNDS, Sizes,
-        Tally,
+        Tally, TlsFailure, TlsKind, TlsVersion,
     },
     grpc::method::Method,
     net::peer::{ClientCertificate, Peer},

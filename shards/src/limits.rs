@@ -96,11 +96,14 @@ pub struct Limits {
     /// Control frames (PING, SETTINGS, WINDOW_UPDATE, PRIORITY, RST_STREAM, empty DATA) that a
     /// connection may send in a second beyond those its requests explain.
     pub control_frames_per_second_max: u32,
+    /// TLS handshakes that are under way at once on each reactor; more wait in line, as open
+    /// connections that nothing is read from. Each holds some 10 KiB, and the client's certificates.
+    pub handshakes_max: usize,
 }
 
 impl Limits {
     /// Ranges that a configuration is checked against: key, bounds.
-    pub const RANGES: [(&'static str, RangeInclusive<u64>); 7] = [
+    pub const RANGES: [(&'static str, RangeInclusive<u64>); 8] = [
         ("server.max_connections", 1..=1_000_000),
         ("limits.streams_max", 1..=65_536),
         ("limits.header_list_bytes_max", 4_096..=1_048_576),
@@ -108,6 +111,7 @@ impl Limits {
         ("limits.connection_bytes_max", 1_048_576..=17_179_869_184),
         ("limits.in_flight_bytes_max", 16_777_216..=1_099_511_627_776),
         ("limits.control_frames_per_second_max", 100..=1_000_000),
+        ("limits.handshakes_max", 1..=65_536),
     ];
 }
 
@@ -121,6 +125,7 @@ impl Default for Limits {
             connection_bytes_max: 128 * 1024 * 1024,
             in_flight_bytes_max: 1024 * 1024 * 1024,
             control_frames_per_second_max: 2000,
+            handshakes_max: 256,
         }
     }
 }

@@ -5,4 +5,6 @@ pub mod control_frames;
 pub mod listener;
 pub mod peer;
 pub mod registry;
+pub mod seldom;
+pub mod tls;
 pub mod transport;

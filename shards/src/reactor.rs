@@ -61,6 +61,8 @@ pub enum Command {
     Listen,
     /// Accept no more, say goodbye to clients, finish what is under way.
     Drain,
+    /// Clients whose certificates were verified under an older trust are told to go, or made to.
+    Retire { trust: u64, at_once: bool },
     /// Merge tables in this way from now on.
     Compaction(CompactionSettings),
     /// Close everything, sync, end.
@@ -251,6 +253,11 @@ async fn govern(
                     accepting.cancel().await;
                 }
                 core.registry.order(Order::Drain);
+            }
+            Command::Retire { trust, at_once } => {
+                let why = "its certificate was verified by authorities or revocations of before";
+                let order = if at_once { Order::Cut(why) } else { Order::Drain };
+                core.registry.retire(trust, order);
             }
             Command::Compaction(settings) => {
                 for shard in core.router.local_shards() {

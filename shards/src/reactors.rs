@@ -273,6 +273,12 @@ impl Reactors {
         self.command(&Command::Compaction(settings));
     }
 
+    /// Tells clients whose certificates were verified under an older [`crate::tls::Credentials::trust`] to finish and
+    /// go, or closes their connections `at_once`.
+    pub fn retire(&self, trust: u64, at_once: bool) {
+        self.command(&Command::Retire { trust, at_once });
+    }
+
     /// Changes `storage.compaction.max_concurrent`; merges that are under way go on.
     pub fn set_merges_max(&self, count: usize) {
         self.process.merge_slots.set_max(count);

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{audit::Audit, auth::Guard, limits::Limits, partition::Partition, recent::Notes};
+use crate::{
+    audit::Audit, auth::Guard, limits::Limits, net::tls::credentials::Store, partition::Partition,
+    recent::Notes,
+};
 
 /// Everything that reactors need to know.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct Settings {
     pub cpus: Vec<usize>,
     /// Memory that each reactor registers for I/O; counts three times against RLIMIT_MEMLOCK.
     pub io_memory_bytes: usize,
+    /// What TLS is served with; none serves plain text.
+    pub tls: Option<Arc<Store>>,
     /// How keys are spread over shards; from the superblock.
     pub partition: Partition,
     /// Random identity of the data directory, bound into every log checksum; from the superblock.

@@ -272,12 +272,14 @@ pub(crate) const KEYS: &[Key] = &[
         "Merges that run at once, over all reactors; each reactor has one thread for them.").live(),
 
     Key::new("network.tls_enabled", Kind::Flag, "false",
-        "Serve over TLS; not in this version, which refuses true."),
-    Key::new("network.tls_cert", Kind::File, "", "Certificate chain, PEM.").under(TLS),
-    Key::new("network.tls_key", Kind::File, "", "Private key, PEM.").under(TLS),
-    Key::new("network.tls_ca", Kind::File, "", "Authorities of client certificates, PEM.").under(TLS),
+        "Serve over TLS 1.2 and 1.3, and nothing else."),
+    Key::new("network.tls_cert", Kind::File, "", "The server's certificate and those that lead to its authority, PEM. Contents of all TLS files are watched and taken while the server runs.").under(TLS),
+    Key::new("network.tls_key", Kind::File, "", "Private key of the certificate, PEM, without a passphrase.").under(TLS),
+    Key::new("network.tls_ca", Kind::File, "", "Authorities of client certificates, PEM; if set, clients are asked for one.").under(TLS),
     Key::new("network.require_client_cert", Kind::Flag, "false",
         "Refuse clients without a certificate; needs tls_enabled and tls_ca."),
+    Key::new("network.tls_revocation_grace_secs", Kind::Integer(0..=SECOND_OF_DAY), "30",
+        "How long connections with client certificates may go on when authorities or revocations change, before they are told to go; those that stay are closed after as long again.").under(TLS),
     Key::new("network.connection_timeout_secs", Kind::Integer(1..=3600), "30",
         "A handshake, a half-sent request or an answer that nobody reads may take this long."),
     Key::new("network.keepalive_interval_secs", Kind::Integer(1..=SECOND_OF_DAY), "60",
@@ -295,6 +297,8 @@ pub(crate) const KEYS: &[Key] = &[
         "Bytes of requests and answers in flight in the process, split evenly over the reactors."),
     Key::new("limits.control_frames_per_second_max", Kind::Limit, "2000",
         "HTTP/2 control frames a second that a connection may send beyond those its requests explain."),
+    Key::new("limits.handshakes_max", Kind::Limit, "256",
+        "TLS handshakes under way at once on each reactor; more wait in line."),
 
     Key::new("cluster.enabled", Kind::Flag, "false",
         "Run as a node of a cluster; not in this version, which refuses true."),
@@ -337,8 +341,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("auth.reject_unauthenticated", Kind::Flag, "true",
         "Refuse clients that do not say it.").under(AUTH),
     Key::new("auth.mtls.enabled", Kind::Flag, "false", "Client certificates.").under(AUTH),
-    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities.").under(AUTH),
-    Key::new("auth.mtls.crl_path", Kind::File, "", "Revoked certificates.").under(AUTH),
+    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities: every *.pem and *.crt in it.").under(AUTH),
+    Key::new("auth.mtls.crl_path", Kind::File, "", "Lists of revoked certificates, PEM, or one as DER; every certificate of a client's chain then needs the list of its issuer.").under(AUTH),
     Key::new("auth.mtls.verify_cn", Kind::Flag, "true", "The common name must fit.").under(AUTH),
     Key::new("auth.mtls.allowed_organizations", Kind::Texts, "[]",
         "Organizations that may connect; empty means all.").under(AUTH),
@@ -428,6 +432,7 @@ mod tests {
                 "limits.control_frames_per_second_max",
                 u64::from(defaults.control_frames_per_second_max),
             ),
+            ("limits.handshakes_max", defaults.handshakes_max as u64),
         ];
         assert_eq!(known.len(), Limits::RANGES.len());
         for ((path, value), (ranged, range)) in known.into_iter().zip(Limits::RANGES) {

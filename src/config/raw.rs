@@ -101,6 +101,7 @@ pub(crate) struct Network {
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) tls_ca: Option<PathBuf>,
     pub(crate) require_client_cert: bool,
+    pub(crate) tls_revocation_grace_secs: u64,
     pub(crate) connection_timeout_secs: u64,
     pub(crate) keepalive_interval_secs: u64,
 }
@@ -113,6 +114,7 @@ pub(crate) struct Limits {
     pub(crate) connection_bytes_max: usize,
     pub(crate) in_flight_bytes_max: usize,
     pub(crate) control_frames_per_second_max: u32,
+    pub(crate) handshakes_max: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -186,10 +188,18 @@ pub(crate) struct Auth {
     pub(crate) api_key: ApiKey,
 }
 
+impl Auth {
+    /// Whether client certificates are a way to say who one is.
+    pub(crate) fn asks_for_certificates(&self) -> bool {
+        self.enabled && self.mtls.enabled && self.methods.iter().any(|method| method == "mtls")
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Mtls {
     pub(crate) enabled: bool,
     pub(crate) ca_certs_dir: Option<PathBuf>,
+    pub(crate) crl_path: Option<PathBuf>,
 }
 
 #[derive(Clone, Deserialize)]

@@ -18,6 +18,12 @@ pub(crate) fn check(raw: &Raw, written: &Written, wrong: &[&str]) -> Vec<Problem
     let mut faults = contradictions(raw);
     if raw.auth.enabled {
         faults.extend(contradictions_of_auth(&raw.auth));
+        faults.extend(fault(
+            raw.auth.asks_for_certificates() && !raw.network.tls_enabled,
+            "auth.mtls.enabled",
+            &["auth.methods", "network.tls_enabled"],
+            "needs network.tls_enabled = true",
+        ));
     }
     faults.extend(missing(raw));
     let is_sure =
@@ -186,11 +192,6 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
 fn missing(raw: &Raw) -> Vec<Fault> {
     let absent = |enabled, at, why| fault(enabled, at, &[], why);
     [
-        absent(
-            raw.network.tls_enabled,
-            "network.tls_enabled",
-            "this version does not serve TLS; set it to false",
-        ),
         absent(
             raw.auth.enabled,
             "auth.enabled",

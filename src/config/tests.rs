@@ -105,7 +105,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("[authz]\ndefault_mode = \"maybe\"", "must be one of deny-by-default, allow-by-default"),
     ("[metrics]\nbind_address = \"9090\"", "metrics.bind_address = \"9090\""),
     // What this version cannot do.
-    ("[network]\ntls_enabled = true\ntls_cert = \"c\"\ntls_key = \"k\"", "does not serve TLS"),
     (
         "[auth]\nenabled = true\n[auth.mtls]\nenabled = true\nca_certs_dir = \"d\"",
         "cannot authenticate clients",

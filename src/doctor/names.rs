@@ -4,23 +4,37 @@ use super::{Finding, Verdict};
 use crate::{
     config::{Config, Problem},
     instance::{self, Found},
-    validate,
+    unix_time, validate,
 };
 
 /// Looks at the files, then at the ports.
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let certificates = match config.written.is_on("network.tls_enabled") {
-        true => "files of network.tls_* and all others that are named can be read",
-        false => "TLS is off; the files that are named can be read",
-    };
     let mut findings = vec![server(config)];
-    findings.extend(told("files", validate::check_files(&config.written), certificates));
+    let named = "those that are named can be read";
+    findings.extend(told("files", validate::check_files(&config.written), named));
+    findings.extend(tls(config));
     let tried = validate::check_addresses(config);
     if tried.notes.is_empty() || !tried.problems.is_empty() {
         findings.extend(told("ports", tried.problems, "can be listened on"));
     }
     findings.extend(tried.notes.iter().map(|note| Finding::new(Verdict::Ok, "ports", note)));
     findings
+}
+
+/// The credentials, and whatever of them will not be good for long.
+fn tls(config: &Config) -> Vec<Finding> {
+    match validate::check_tls(config) {
+        Ok(None) => vec![Finding::new(Verdict::Ok, "tls", "is off")],
+        Ok(Some(loaded)) => {
+            let facts = &loaded.credentials.facts;
+            let until = unix_time::date(facts.not_after);
+            let text = format!("{} with its key, until {until}", facts.subject);
+            let warn = |warning| Finding::new(Verdict::Warn, "tls", warning);
+            let good = Finding::new(Verdict::Ok, "tls", text);
+            [good].into_iter().chain(loaded.warnings().into_iter().map(warn)).collect()
+        }
+        Err(problem) => vec![Finding::new(Verdict::Fail, "tls", problem.told())],
+    }
 }
 
 fn server(config: &Config) -> Finding {

@@ -9,7 +9,7 @@ use super::{
     http::{Request, Status},
     process, reactors,
     responder::Answer,
-    shards,
+    shards, tls,
 };
 use crate::{
     health::State,
@@ -93,6 +93,7 @@ fn metrics(telemetry: &Telemetry, form: Form) -> String {
     server(&mut out, telemetry);
     if let Some(watch) = telemetry.watch() {
         reactors::write(&mut out, watch);
+        tls::write(&mut out, telemetry, watch);
         shards::write(&mut out, &watch.shards());
         merges(&mut out, watch);
     }

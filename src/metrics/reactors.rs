@@ -50,6 +50,18 @@ const NUMBERS: &[Number] = &[
         "Connections closed because they sent too many control frames or stood still.",
         |c| c.connections_cut.get(),
     ),
+    ("tls_unexpected", Kind::Counter, "Clients that began with TLS where none is spoken.", |c| {
+        c.tls_unexpected.get()
+    }),
+    (
+        "tls_handshakes_under_way",
+        Kind::Gauge,
+        "TLS handshakes that have a place (limits.handshakes_max).",
+        |c| c.tls_under_way.get(),
+    ),
+    ("tls_handshakes_waiting", Kind::Gauge, "TLS handshakes that wait for a place.", |c| {
+        c.tls_waiting.get()
+    }),
     ("hops", Kind::Counter, "Operations sent to shards of other reactors.", |c| c.hops.get()),
     ("hops_under_way", Kind::Gauge, "Hops that are not answered yet.", |c| c.hops_under_way.get()),
     ("in_flight_bytes", Kind::Gauge, "Bytes of requests and answers in flight.", |c| {

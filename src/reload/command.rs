@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use super::Outcome;
 use crate::{
     config::Place,
     instance::{self, Found},
@@ -10,7 +9,7 @@ use crate::{
     status::{EXIT_SILENT, EXIT_STOPPED, EXIT_UNKNOWN},
 };
 
-/// Prints the report; the exit status is 1 where the old configuration was kept.
+/// Prints the report; the exit status is 1 where the old configuration or the old TLS credentials were kept.
 pub(crate) fn run(place: &Place) -> ExitCode {
     let instance = match instance::look(place) {
         Found::Running(instance) => instance,
@@ -18,7 +17,7 @@ pub(crate) fn run(place: &Place) -> ExitCode {
         Found::Hidden(why) => return told(&why, EXIT_UNKNOWN),
     };
     match socket::ask(&instance.data_dir, Question::Reload) {
-        Ok(Answer::Reload(report)) if report.outcome == Outcome::Failed => {
+        Ok(Answer::Reload(report)) if !report.is_right() => {
             eprintln!("{report}");
             ExitCode::FAILURE
         }

@@ -8,7 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::changes, unix_time};
+use crate::{
+    config::changes,
+    tls::{TlsOutcome, TlsReport},
+    unix_time,
+};
 
 /// A key whose value differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub struct ReloadReport {
     pub problems: Vec<String>,
     /// What an operator should know of the new configuration.
     pub notices: Vec<String>,
+    /// What came of a look at the files of TLS, if it is served.
+    #[serde(default)]
+    pub tls: Option<TlsReport>,
 }
 
 /// The last reload, for `status`.
@@ -79,6 +86,7 @@ impl ReloadReport {
             changes: Vec::new(),
             problems: Vec::new(),
             notices: Vec::new(),
+            tls: None,
         }
     }
 
@@ -97,7 +105,13 @@ impl ReloadReport {
         };
         let outcome = if changes.is_empty() { Outcome::Unchanged } else { Outcome::Reloaded };
         let changes = changes.iter().map(change).collect();
-        Self { outcome, file: Some(file.to_owned()), changes, problems: Vec::new(), notices }
+        Self { outcome, file: Some(file.to_owned()), changes, notices, ..Self::no_file() }
+    }
+
+    /// Whether all that was read is in use now, or waits for a restart.
+    pub fn is_right(&self) -> bool {
+        let is_failed = |tls: &TlsReport| tls.outcome == TlsOutcome::Failed;
+        self.outcome != Outcome::Failed && !self.tls.as_ref().is_some_and(is_failed)
     }
 
     /// The keys that wait for a restart.
@@ -133,6 +147,7 @@ impl fmt::Display for ReloadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.changes.iter().try_for_each(|change| writeln!(f, "{change}"))?;
         self.notices.iter().try_for_each(|notice| writeln!(f, "{notice}"))?;
+        self.tls.iter().try_for_each(|tls| writeln!(f, "{}", tls.line))?;
         f.write_str(&self.summary())
     }
 }

@@ -13,12 +13,12 @@ use amaters_shards::{
 use super::{Outcome, Published, ReloadReport};
 use crate::{
     audit,
-    config::{Config, Refusal},
+    config::Config,
     control::Control,
     logging,
     metrics::{self, Endpoint},
     preflight,
-    signals::Request,
+    signals::{Loaded, Request},
     telemetry::ReloadResult,
 };
 
@@ -30,9 +30,12 @@ impl Control<'_> {
         }
         self.notify.reloading();
         let (source, requests) = (self.config.source().clone(), self.requests.clone());
+        let keeper = self.tls.clone();
         let read = move || {
             // Without a receiver the server is ending.
-            let _ = requests.send(Request::Loaded(Box::new(source.load())));
+            let tls = keeper.map(|keeper| keeper.look());
+            let loaded = Loaded { config: source.load(), tls };
+            let _ = requests.send(Request::Loaded(Box::new(loaded)));
         };
         if let Err(error) = thread::Builder::new().name("reload".into()).spawn(read) {
             let file = self.config.source().file.clone().unwrap_or_default();
@@ -43,7 +46,8 @@ impl Control<'_> {
     }
 
     /// Publishes what was read, and reports.
-    pub(crate) fn finish_reload(&mut self, loaded: Result<Config, Refusal>) {
+    pub(crate) fn finish_reload(&mut self, loaded: Loaded) {
+        let Loaded { config: loaded, tls } = loaded;
         let (reactors, endpoint) = (&self.reactors, &self.endpoint);
         let mut fitted = None;
         let fits = |next: &Config| {
@@ -51,6 +55,7 @@ impl Control<'_> {
             Ok(())
         };
         let Published { report, live } = self.config.publish(loaded, fits);
+        let report = ReloadReport { tls, ..report };
         // First, because who reads the report may look at once.
         self.note_reload(&report);
         log(&report);

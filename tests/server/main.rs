@@ -16,6 +16,7 @@ mod notify;
 mod refusals;
 mod reload;
 mod report;
+mod tls;
 mod torture;
 mod unlogged;
 mod wire;

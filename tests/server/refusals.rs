@@ -32,8 +32,8 @@ fn an_unknown_key_is_named_with_its_line() {
 
 #[test]
 fn a_feature_that_is_missing_is_not_left_out_in_silence() {
-    let text = refused("", "[network]\ntls_enabled = true\ntls_cert = \"c\"\ntls_key = \"k\"");
-    assert!(text.contains("Configuration validation failed: network.tls_enabled"), "{text}");
+    let text = refused("", "[cluster]\nenabled = true\npeers = [\"a:b\"]");
+    assert!(text.contains("Configuration validation failed: cluster.enabled"), "{text}");
 }
 
 #[test]

@@ -23,16 +23,23 @@ use futures_util::future::{Either, select};
 use glommio::{net::TcpStream, timer::sleep};
 use h2::{Ping, PingPong, Reason, RecvStream, server};
 use http::Request;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{
     peer::Peer,
     registry::{Order, Vitals},
-    transport::{Gauge, Transport},
+    seldom::and_others,
+    tls::{
+        credentials::Store,
+        handshake::{self, Established},
+        opening::Opening,
+    },
+    transport::{Gauge, Transport, Wire},
 };
 use crate::{
     audit::{AuditResult, Event, Kind},
     core::Core,
+    counters::TlsVersion,
     grpc::calls::Calls,
     limits::{
         CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, LOCAL_RESETS_MAX, PENDING_RESETS_MAX,
@@ -71,26 +78,84 @@ enum Turn {
 pub async fn serve(core: Rc<Core>, stream: TcpStream) {
     // Only a peer that has gone again has no address.
     let Ok(address) = stream.peer_addr() else { return };
-    let peer = Rc::new(Peer { address, certificate: None });
-    let now = Instant::now();
-    let vitals = Rc::new(Vitals::new(now));
+    let mut peer = Peer { address, certificate: None };
+    let vitals = Rc::new(Vitals::new(Instant::now()));
     let place = core.registry.enter(Rc::clone(&vitals));
-    let gauge = Rc::new(Gauge::new(vitals));
-    let transport = Transport::new(Rc::clone(&core), stream, Rc::clone(&gauge));
-    // Each lives in a box of its own, and the handshake only as long as it lasts: a task is as large
+    // Each lives in a box of its own, and the handshakes only as long as they last: a task is as large
     // as all that it ever holds, with copies.
-    if let Some(http) = Box::pin(handshake(&core, &peer, transport)).await {
+    let mut open = None;
+    let wire = match core.settings.tls.clone() {
+        None => Wire::Plain(stream),
+        Some(store) => match Box::pin(shake_hands(&core, &store, stream, &peer)).await {
+            None => return,
+            Some(established) => {
+                let Established { records, certificate, trust, version } = established;
+                vitals.trust.set(certificate.as_ref().map(|_| trust));
+                vitals.stuck_reading.set(Some(Instant::now()));
+                peer.certificate = certificate;
+                open = Some(OpenTls::new(&core, version));
+                Wire::Tls(records)
+            }
+        },
+    };
+    let (gauge, peer) = (Rc::new(Gauge::new(vitals)), Rc::new(peer));
+    let transport = Transport::new(Rc::clone(&core), wire, Rc::clone(&gauge));
+    if let Some(http) = Box::pin(greet(&core, &peer, &gauge, transport)).await {
         let mut connection = Box::new(Connection::new(Rc::clone(&core), peer, gauge, http));
         while let Turn::GiveWay = poll_fn(|cx| connection.turn(cx)).await {
             give_way().await;
         }
     }
-    drop(place);
+    drop((open, place));
 }
 
-async fn handshake(
+/// Counts an open connection of TLS.
+struct OpenTls<'a> {
+    core: &'a Core,
+    version: TlsVersion,
+}
+
+impl<'a> OpenTls<'a> {
+    fn new(core: &'a Core, version: TlsVersion) -> Self {
+        core.counters().tls_connections(version).add(1);
+        Self { core, version }
+    }
+}
+
+impl Drop for OpenTls<'_> {
+    fn drop(&mut self) {
+        self.core.counters().tls_connections(self.version).sub(1);
+    }
+}
+
+/// The handshake of TLS.
+async fn shake_hands(
+    core: &Core,
+    store: &Store,
+    stream: TcpStream,
+    peer: &Peer,
+) -> Option<Established> {
+    let failure = match handshake::accept(core, store, stream).await {
+        Ok(established) => return Some(established),
+        Err(failure) => failure,
+    };
+    let class = failure.class();
+    core.counters().tls_failures(class).add(1);
+    let seldom = &core.handshakes.lines[class as usize];
+    match failure.is_worth_a_line().then(|| seldom.ask(Instant::now())).flatten() {
+        Some(left_out) => {
+            warn!("{peer}: no TLS connection: {failure}{}", and_others(left_out));
+        }
+        None => debug!("{peer}: no TLS connection: {failure}"),
+    }
+    None
+}
+
+/// The handshake of HTTP/2.
+async fn greet(
     core: &Core,
     peer: &Peer,
+    gauge: &Gauge,
     transport: Transport,
 ) -> Option<server::Connection<Transport, Payload>> {
     let limits = &core.settings.limits;
@@ -111,13 +176,30 @@ async fn handshake(
         Either::Left((Ok(http), _)) => Some(http),
         Either::Left((Err(error), _)) => {
             debug!("{peer}: no HTTP/2 connection: {error}");
+            look_at_opening(core, peer, gauge);
             None
         }
         Either::Right(_) => {
             core.counters().connections_cut.add(1);
             debug!("{peer}: connection cut: no HTTP/2 preface came");
+            look_at_opening(core, peer, gauge);
             None
         }
+    }
+}
+
+/// Says that a client spoke TLS where none is spoken.
+fn look_at_opening(core: &Core, peer: &Peer, gauge: &Gauge) {
+    if gauge.opening.get() != Some(Opening::Tls) {
+        return;
+    }
+    core.counters().tls_unexpected.add(1);
+    if let Some(left_out) = core.unexpected_tls.ask(Instant::now()) {
+        warn!(
+            "{peer}: it began with TLS, which is not served here: set network.tls_enabled, or let it \
+             use http://{}",
+            and_others(left_out)
+        );
     }
 }
 

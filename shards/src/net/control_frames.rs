@@ -59,6 +59,13 @@ impl ControlFrames {
         self.earn(bytes as f64 / BYTES_SENT_FOR_TOKEN);
     }
 
+    /// Takes note of records that were too short to bring a frame; false when the peer has used up its
+    /// tokens.
+    pub fn charge(&mut self, records: u32) -> bool {
+        self.tokens -= f64::from(records);
+        self.tokens > 0.0
+    }
+
     /// Looks at bytes that were received; false when the peer has used up its tokens.
     pub fn received(&mut self, mut bytes: &[u8], now: Instant) -> bool {
         self.refill(now);

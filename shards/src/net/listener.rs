@@ -22,7 +22,7 @@ use glommio::{
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
-use super::connection;
+use super::{connection, tls::opening::goaway};
 use crate::core::Core;
 
 /// Connections that the kernel holds until they are accepted.
@@ -97,7 +97,12 @@ fn assign(core: &Rc<Core>, connection: AcceptedTcpStream) {
     core.counters().connections_accepted.add(1);
     if process.connections() >= process.connections_max.load(Relaxed) {
         core.counters().connections_refused.add(1);
-        glommio::spawn_local(refuse(connection)).detach();
+        if core.settings.tls.is_some() {
+            // Who expects TLS could not read why. Only a stream closes its socket.
+            drop(connection.bind_to_executor());
+        } else {
+            glommio::spawn_local(refuse(connection)).detach();
+        }
         return;
     }
     let home = core.index;
@@ -127,17 +132,11 @@ pub fn serve(core: &Rc<Core>, connection: AcceptedTcpStream) {
     .detach();
 }
 
-/// Tells a connection over the limit why it is closed: an empty SETTINGS frame, as HTTP/2 wants
-/// one first, and GOAWAY with ENHANCE_YOUR_CALM and a text (RFC 9113, sections 3.4 and 6.8).
+/// Tells a connection over the limit why it is closed.
 async fn refuse(connection: AcceptedTcpStream) {
-    const TEXT: &[u8] = b"server.max_connections reached";
-    const GOAWAY_BYTES: u8 = 8 + TEXT.len() as u8;
     const ENHANCE_YOUR_CALM: u8 = 0xb;
 
-    let mut frames = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
-    frames.extend([0, 0, GOAWAY_BYTES, 7, 0, 0, 0, 0, 0]);
-    frames.extend([0, 0, 0, 0, 0, 0, 0, ENHANCE_YOUR_CALM]);
-    frames.extend(TEXT);
+    let frames = goaway(ENHANCE_YOUR_CALM, b"server.max_connections reached");
     // A fresh socket has room for some bytes; if the peer is gone, nobody is there to be told.
     let _ = connection.bind_to_executor().write_all(&frames).await;
 }

@@ -32,6 +32,8 @@ pub struct Vitals {
     pub pinged: Cell<Option<Instant>>,
     /// Whether a request waits for the disk or another reactor, so that a deadline may pass.
     pub waiting: Cell<bool>,
+    /// Under which [`crate::tls::Credentials::trust`] the peer's certificate was verified, if it has one.
+    pub trust: Cell<Option<u64>>,
     /// What the task shall do.
     pub order: Cell<Option<Order>>,
     /// The task.
@@ -76,6 +78,11 @@ impl Registry {
         self.each(|_| Some(order));
     }
 
+    /// Gives an order to those whose certificate was verified under an older trust than `trust`.
+    pub fn retire(&self, trust: u64, order: Order) {
+        self.each(|vitals| vitals.trust.get().filter(|older| *older < trust).map(|_| order));
+    }
+
     /// Makes those look at their deadlines who have requests waiting.
     pub fn expire(&self) {
         self.each(|vitals| vitals.waiting.get().then_some(Order::Expire));
@@ -110,6 +117,7 @@ impl Vitals {
             stuck_writing: Cell::new(None),
             pinged: Cell::new(None),
             waiting: Cell::new(false),
+            trust: Cell::new(None),
             order: Cell::new(None),
             waker: RefCell::new(None),
         }
@@ -163,6 +171,19 @@ mod tests {
         vitals.pinged.set(None);
         vitals.stuck_writing.set(Some(after(0)));
         assert!(matches!(vitals.verdict(after(31), PATIENCE, KEEPALIVE), Some(Order::Cut(_))));
+    }
+
+    #[test]
+    fn those_of_an_older_trust_are_retired_and_nobody_else() {
+        let registry = Registry::default();
+        let entered = [None, Some(3), Some(4)].map(|trust| {
+            let vitals = Rc::new(Vitals::new(Instant::now()));
+            vitals.trust.set(trust);
+            (registry.enter(Rc::clone(&vitals)), vitals)
+        });
+        registry.retire(4, Order::Drain);
+        let orders = entered.each_ref().map(|(_, vitals)| vitals.order.get());
+        assert_eq!(orders, [None, Some(Order::Drain), None]);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use amaters_load::{script::KeySet, target::Target};
 use rustix::process::Signal;
 
 use super::http::{eventually, is_closed, metrics, metrics_address, page, sample, served_by, sum};
-use crate::harness::{Folder, Server, refusal};
+use crate::{
+    harness::{Folder, Server, refusal},
+    tls::Site,
+};
 
 const FREE_PORT: &str = "[metrics]\nbind_address = \"127.0.0.1:0\"\n";
 const KEYS: KeySet = KeySet { keys_count: 500, value_bytes: 100 };
@@ -132,8 +135,9 @@ fn promtool_accepts_the_metrics() {
 
 #[test]
 fn the_reference_lists_every_metric_and_no_other() {
-    let folder = Folder::new();
-    let server = used(&folder);
+    // Those of TLS are there only where it is spoken.
+    let site = Site::new("");
+    let server = site.serve();
     let text = metrics(served_by(&server));
     let served: BTreeSet<_> = text
         .lines()

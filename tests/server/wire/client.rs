@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rustix::process::Signal;
 use tonic::{
     Status, Streaming,
-    transport::{Channel, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
 use super::queries::{Asked, batch_request, blob, delete, get, request, set};
@@ -170,6 +170,20 @@ impl Client {
     ) -> Self {
         let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
         let channel = set(endpoint).connect().await.unwrap();
+        Self::over(channel, address)
+    }
+
+    /// Over TLS.
+    pub(crate) async fn connect_tls(
+        address: SocketAddr,
+        tls: ClientTlsConfig,
+    ) -> Result<Self, tonic::transport::Error> {
+        let endpoint = Channel::from_shared(format!("https://{address}")).unwrap();
+        let channel = endpoint.tls_config(tls)?.connect().await?;
+        Ok(Self::over(channel, address))
+    }
+
+    fn over(channel: Channel, address: SocketAddr) -> Self {
         let stub =
             AqlServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
         Self { stub, channel, address }
