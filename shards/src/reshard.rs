@@ -175,6 +175,7 @@ async fn open(
         blob_bytes_min: settings.blob_bytes_min,
         cache_bytes_max: SOURCE_CACHE_BYTES,
         compaction: settings.compaction,
+        decided: None,
     };
     let memtable_bytes_max = settings.memtable_bytes_max / u64::from(layout.partition.shards());
     let directory_id = layout.directory_id;

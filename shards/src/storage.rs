@@ -24,8 +24,8 @@ pub mod clock;
 pub mod disk;
 
 mod answer;
-#[cfg_attr(not(test), expect(dead_code, reason = "care is for whole-file checks and copies"))]
 mod background;
+mod backup;
 mod blob;
 mod bugs;
 #[cfg_attr(not(test), expect(dead_code, reason = "the capacity is to change with a reload"))]
@@ -83,6 +83,11 @@ mod workshop;
 mod tests;
 
 pub use answer::{Answer, Later};
+pub use backup::{
+    BackupError, BackupId, BackupMeta, Chain, Control, Copied, DataFile, Draft, Folder, Fresh, Keep, Manifest, Pending,
+    Place, Reader, Ready, Restored, Roots, Source, Staged, Switch, Verified, make_shards, prune, read_through, stage_all,
+    verify,
+};
 pub use check::{CheckOptions, Checked, Finding, check};
 pub use compaction::MergeSlots;
 pub use epoch::{Epoch, Epochs, Snapshot, Snapshots, Verdict};

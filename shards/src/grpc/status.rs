@@ -124,7 +124,7 @@ fn storage_code(error: &StorageError) -> ErrorCode {
         StorageError::Corrupt { .. } | StorageError::Foreign { .. } => {
             ErrorCode::ErrorStorageCorrupted
         }
-        StorageError::Busy { .. } => ErrorCode::ErrorServerOverloaded,
+        StorageError::Busy { .. } | StorageError::Held { .. } => ErrorCode::ErrorServerOverloaded,
         StorageError::TooLarge { .. } | StorageError::Outdated { .. } => {
             ErrorCode::ErrorValidationSizeExceeded
         }
@@ -168,7 +168,9 @@ fn retry_after(failure: &Failure) -> Option<u32> {
         | Failure::Unrecorded
         | Failure::Timeout { .. }
         | Failure::BatchTimeout { .. }
-        | Failure::Storage(StorageError::Busy { .. } | StorageError::Closed { .. }) => Some(1),
+        | Failure::Storage(
+            StorageError::Busy { .. } | StorageError::Held { .. } | StorageError::Closed { .. },
+        ) => Some(1),
         Failure::Batch { cause, .. } | Failure::Condition { cause, .. } => retry_after(cause),
         _ => None,
     }

@@ -40,6 +40,7 @@ pub(super) async fn run(shard: &Shard, inner: &Inner) {
                 // It is looked at again after the next flush.
                 Ok(false) => inner.tidy.wait().await,
                 Ok(true) => {}
+                Err(StorageError::Held { .. }) => inner.tidy.wait().await,
                 Err(error) => {
                     tracing::warn!("{} is not collected: {error}", file.path.display());
                     let number = file.binding.number;
@@ -113,8 +114,7 @@ async fn collect(shard: &Shard, inner: &Inner, file: &Rc<BlobFile>) -> Result<bo
         return Ok(false);
     }
     let mut state = inner.state.borrow_mut();
-    let newest = state.memtable.totals().map(|totals| totals.sequence).max();
-    let newest = newest.unwrap_or(0).max(state.view.version.flushed_sequence());
+    let newest = state.newest_sequence();
     state.collected.insert(file.binding.number, newest);
     state.freeze_asked = true;
     drop(state);

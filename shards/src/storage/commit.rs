@@ -114,6 +114,7 @@ impl Loop<'_> {
             {
                 self.poison(&error);
             }
+            self.jump().await;
             self.cut().await;
             if self.until_sync() == Some(Duration::ZERO) {
                 self.begin_sync();
@@ -327,6 +328,21 @@ impl Loop<'_> {
         state.freeze(&group, first);
         state.freeze_asked = false;
         Ok(())
+    }
+
+    /// Goes on with the number that a restore has made the next one. Without room it is tried again.
+    async fn jump(&mut self) {
+        let Some(sequence) = self.inner.state.borrow().jump_to else { return };
+        if self.is_poisoned() {
+            return;
+        }
+        match self.journal.jump(sequence, &self.inner.state).await {
+            Ok(()) => self.inner.state.borrow_mut().jump_to = None,
+            Err(AppendError::NoSpace(error)) => {
+                tracing::warn!("shard {}: {error}; a restore waits for room in the log", self.store.shard);
+            }
+            Err(AppendError::Fatal(error)) => self.poison(&error),
+        }
     }
 
     /// Removes segments whose records are all in tables.

@@ -29,6 +29,7 @@ use {
     plan::{Claim, Reason},
 };
 
+pub(super) use input::Inputs;
 pub(super) use job::{Job, JobError};
 pub(super) use plan::Plan;
 pub(super) use policy::{Policy, Strategy};

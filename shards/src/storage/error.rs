@@ -77,6 +77,12 @@ pub enum StorageError {
         /// What the operator can do.
         advice: &'static str,
     },
+    /// A restore takes the place of what is there; it takes a moment.
+    #[error("shard {shard} takes no writes while a restore is switched in; retry in a second")]
+    Held {
+        /// The shard.
+        shard: u32,
+    },
     /// A batch across shards holds what is to be written; it must be waited for.
     #[error("locked by a batch across shards")]
     Locked,

@@ -127,6 +127,24 @@ impl Journal {
         }
     }
 
+    /// See [`Log::jump`].
+    pub(super) async fn jump(
+        &mut self,
+        sequence: Sequence,
+        state: &RefCell<State>,
+    ) -> Result<(), AppendError> {
+        match self {
+            Self::Logged(log) => {
+                let behind = state.borrow().bytes_left_behind(&Group::default());
+                log.jump(sequence, behind).await
+            }
+            Self::Unlogged(unlogged) => {
+                unlogged.sequence = sequence;
+                Ok(())
+            }
+        }
+    }
+
     /// Whether [`Journal::drop_before`] would find something.
     pub(super) fn can_drop_before(&self, sequence: Sequence) -> bool {
         match self {

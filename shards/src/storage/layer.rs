@@ -183,13 +183,22 @@ impl Layer {
         looked.filter_map(|(key, change)| Some((key, change?)))
     }
 
+    /// All that a snapshot sees.
+    pub(super) fn all_at(&self, epoch: Epoch) -> impl Iterator<Item = (&Key, &Visible)> {
+        let newest = self.newest.iter();
+        newest.filter_map(move |(key, newest)| Some((key, self.seen(key, newest, epoch)?)))
+    }
+
     fn at<'a>(&'a self, key: &Key, newest: &'a Visible, epoch: Epoch) -> Option<&'a Change> {
+        self.seen(key, newest, epoch).map(|seen| &seen.change)
+    }
+
+    fn seen<'a>(&'a self, key: &Key, newest: &'a Visible, epoch: Epoch) -> Option<&'a Visible> {
         if newest.epoch <= epoch {
-            return Some(&newest.change);
+            return Some(newest);
         }
         let overwritten = self.overwritten.get(key)?;
-        let seen = overwritten.iter().rev().find(|entry| entry.epoch <= epoch);
-        seen.map(|entry| &entry.change)
+        overwritten.iter().rev().find(|entry| entry.epoch <= epoch)
     }
 }
 

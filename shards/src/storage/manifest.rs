@@ -17,10 +17,8 @@ mod tests;
 mod writer;
 
 pub(super) use edit::{Addition, BlobBytes, Edit, LEVELS_MAX};
-#[cfg(test)]
-use recover::Opened;
-pub(super) use recover::{open, read};
-pub(super) use writer::Manifest;
+pub(super) use recover::{Opened, open, read};
+pub(super) use writer::{Manifest, begin};
 
 use std::{path::PathBuf, rc::Rc};
 

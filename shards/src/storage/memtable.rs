@@ -257,6 +257,20 @@ impl Memtable {
         &self.active
     }
 
+    /// The frozen layers, newest first.
+    pub(super) fn frozen(&self) -> impl Iterator<Item = &Arc<Frozen>> {
+        self.frozen.iter().rev()
+    }
+
+    /// What a snapshot sees of the active layer: collection, key and entry.
+    pub(super) fn active_at(&self, epoch: Epoch) -> impl Iterator<Item = (&Arc<str>, &Key, &Visible)> {
+        let tables = self.tables.iter();
+        tables.flat_map(move |table| {
+            let seen = table.layer.all_at(epoch);
+            seen.map(move |(key, visible)| (&table.name, key, visible))
+        })
+    }
+
     /// What each layer holds.
     pub(super) fn totals(&self) -> impl Iterator<Item = &Totals> {
         std::iter::once(&self.active).chain(self.frozen.iter().map(|frozen| &frozen.totals))
@@ -319,12 +333,11 @@ impl Memtable {
         id: TableId,
         range: Range<'a>,
         epoch: Epoch,
-        past: impl Iterator<Item = &'a Frozen>,
+        past: impl Iterator<Item = &'a Arc<Frozen>>,
         hidden: &Rc<Hidden<'a>>,
         layers: &mut Layers<'a>,
     ) {
-        let frozen = self.frozen.iter().rev().map(|frozen| &**frozen);
-        let frozen = frozen.chain(past).filter_map(|frozen| frozen.layer(id));
+        let frozen = self.frozen().chain(past).filter_map(|frozen| frozen.layer(id));
         for layer in std::iter::once(&self.table(id).layer).chain(frozen) {
             layers.push(layer.range_at(range, epoch, Rc::clone(hidden)));
         }
@@ -348,6 +361,11 @@ impl Memtable {
 }
 
 impl Frozen {
+    /// Nothing, up to a record.
+    pub(super) fn empty(last: Sequence) -> Self {
+        Self { last, ..Self::default() }
+    }
+
     pub(super) fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -366,6 +384,12 @@ impl Frozen {
     pub(super) fn collections(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<Key, Visible>)> {
         let tables = self.tables.iter().filter(|(_, layer)| !layer.is_empty());
         tables.map(|(name, layer)| (name, layer.newest()))
+    }
+
+    /// What a snapshot sees of a collection; none if there is no such collection here.
+    pub(super) fn at(&self, name: &str, epoch: Epoch) -> Option<impl Iterator<Item = (&Key, &Visible)>> {
+        let table = self.tables.iter().find(|(other, _)| **other == *name);
+        table.map(|(_, layer)| layer.all_at(epoch))
     }
 
     fn layer(&self, id: TableId) -> Option<&Layer> {

@@ -31,19 +31,22 @@ const SLOT_WAIT: Duration = Duration::from_millis(50);
 pub(super) async fn run(inner: &Inner, store: &Store) {
     let mut retry = RETRY;
     while !inner.has_ended() {
+        let turn = store.merging.lock().await;
         let shape = look(inner);
         let plan = pick(&shape, &inner.policy.borrow());
         let Some(plan) = plan else {
+            drop(turn);
             inner.merges.wait().await;
             continue;
         };
         let slot = if plan.is_move { None } else { inner.slots.take() };
         if slot.is_none() && !plan.is_move {
+            drop(turn);
             inner.pause(&inner.merges, SLOT_WAIT).await;
             continue;
         }
         let merged = carry_out(inner, store, &plan).await;
-        drop(slot);
+        drop((slot, turn));
         inner.state.borrow_mut().merge_failed = merged.as_ref().err().cloned();
         match merged {
             Ok(()) => retry = RETRY,
@@ -66,7 +69,7 @@ pub(super) fn look(inner: &Inner) -> Shape {
     shape
 }
 
-async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), StorageError> {
+pub(super) async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), StorageError> {
     // As long as this is held, its files stay.
     let version = inner.state.borrow().view.version.clone();
     let inputs = plan.input_metas(&version);

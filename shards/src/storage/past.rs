@@ -109,9 +109,9 @@ impl Past {
     }
 
     /// The layers over those files and below those in memory, newest first.
-    pub(super) fn layers_at(&self, epoch: Epoch) -> impl Iterator<Item = &Frozen> {
+    pub(super) fn layers_at(&self, epoch: Epoch) -> impl Iterator<Item = &Arc<Frozen>> {
         let flushes = self.hidden_from(epoch).rev();
-        flushes.filter_map(|flush| flush.layer.as_deref())
+        flushes.filter_map(|flush| flush.layer.as_ref())
     }
 
     /// Memory that it takes.

@@ -13,7 +13,11 @@ mod stash;
 
 pub(super) use stash::Stash;
 
-use std::{path::PathBuf, rc::Rc, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+};
 
 use super::{
     StorageError,
@@ -25,8 +29,8 @@ use super::{
     entry::{BlobRef, Change, Entry},
     journal::Journal,
     key::Key,
-    log::{self, Found, LogOptions, Replay},
-    manifest,
+    log::{self, AppendError, Found, LogOptions, Replay},
+    manifest::{self, Edit, Opened},
     memtable::Memtable,
     progress::{Progress, Stage},
     state::State,
@@ -49,6 +53,8 @@ pub(super) struct Places {
     pub(super) segment_bytes: u64,
     pub(super) directory_id: u64,
     pub(super) shard: u32,
+    /// The bytes of an edit that was decided before this start.
+    pub(super) decided: Option<Arc<[u8]>>,
 }
 
 /// What has been read back, beside the state.
@@ -69,7 +75,10 @@ pub(super) async fn recover(
     let (directory_id, shard) = (places.directory_id, places.shard);
     let progress = Progress::begin(clock, shard, places.steps);
     let of_manifest = manifest::options(Rc::clone(&disk), data_dir.clone(), directory_id, shard);
-    let opened = manifest::open(of_manifest).await?;
+    let mut opened = manifest::open(of_manifest).await?;
+    if let Some(edit) = places.decided {
+        carry_out(&mut opened, &edit, &data_dir).await?;
+    }
     let (of_store, dir) = (Rc::clone(&disk), data_dir);
     let of_store = StoreOptions { disk: of_store, background, dir, shard, directory_id };
     let (store, mut view) =
@@ -97,6 +106,23 @@ pub(super) async fn recover(
     state.view = Rc::new(view);
     progress.end();
     Ok(Recovered { store, journal, recovery, stash })
+}
+
+/// Takes a step that was decided before this start, unless it has been taken already.
+async fn carry_out(opened: &mut Opened, edit: &[u8], dir: &Path) -> Result<(), StorageError> {
+    let mut edit = Edit::decode(edit).ok_or_else(|| StorageError::Corrupt {
+        file: dir.join("../RESTORE"),
+        offset: 0,
+        what: "a step that was decided makes no sense".to_owned(),
+        advice: "Restore the data directory from a backup",
+    })?;
+    if edit.flushed_sequence.is_none_or(|flushed| flushed <= opened.version.flushed_sequence()) {
+        return Ok(());
+    }
+    let mut number = opened.version.file_number().max(edit.file_number.unwrap_or(0));
+    let appended = opened.manifest.append(&opened.version, edit, &mut number).await;
+    opened.version = appended.map_err(AppendError::into_inner)?;
+    Ok(())
 }
 
 /// Lets the log go on, or retires it, and notes which of them.

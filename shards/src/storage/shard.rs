@@ -1,6 +1,7 @@
 //! The face of the engine: one shard, used by one task queue of one core. Cloning shares it.
 
 mod batches;
+mod care;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -19,6 +20,7 @@ use futures_util::{
 use super::{
     StorageError,
     answer::Answer,
+    background::Background,
     cache::Cache,
     clock::Clock,
     collect, commit,
@@ -41,7 +43,7 @@ use super::{
     signal::Signal,
     state::{State, check_names, check_record},
     stats::{Operations, Recovery, Stats},
-    store::Store,
+    store::{Prepared, Store},
     ticket::{Outcome, Ticket},
     transaction::{self, CollectionWrites, Transaction},
     value::Value,
@@ -85,6 +87,8 @@ pub enum EngineOptions {
         cache_bytes_max: u64,
         /// How tables are merged.
         compaction: CompactionSettings,
+        /// A step that was decided before this start: see [`Pending`](super::Pending).
+        decided: Option<Arc<[u8]>>,
     },
 }
 
@@ -110,6 +114,8 @@ pub(super) struct Inner {
     pub(super) durability: Durability,
     /// Until the commit loop takes it.
     pub(super) journal: RefCell<Option<Journal>>,
+    /// Where work is done that takes long.
+    pub(super) background: Rc<dyn Background>,
     /// None: nothing outlives the process.
     pub(super) store: Option<Store>,
     pub(super) segment_bytes: u64,
@@ -159,6 +165,7 @@ impl Shard {
             clock,
             durability: Durability::Flushed,
             journal: RefCell::new(None),
+            background,
             store: None,
             segment_bytes: 0,
             freeze_bytes: memtable_bytes_max / MEMTABLES,
@@ -184,6 +191,7 @@ impl Shard {
             blob_bytes_min,
             cache_bytes_max,
             compaction,
+            decided,
         } = engine
         {
             let mut state = State::new(shard, memtable_bytes_max, true, blob_bytes_min, epochs);
@@ -191,13 +199,14 @@ impl Shard {
             let places = Places {
                 disk,
                 clock,
-                background,
+                background: Rc::clone(&inner.background),
                 steps,
                 log_dir,
                 data_dir,
                 segment_bytes,
                 directory_id,
                 shard,
+                decided,
             };
             let recovered = recover(places, durability, &mut state).await?;
             let Recovered { store, journal, recovery: found, stash } = recovered;
@@ -422,7 +431,7 @@ impl Shard {
     pub fn set(&self, collection: &str, key: &[u8], value: Value) -> Result<Ticket, StorageError> {
         self.count(|operations| &mut operations.sets);
         let mut state = self.0.state.borrow_mut();
-        state.check_open()?;
+        state.check_writable()?;
         check_names(collection, key)?;
         if !state.locks.allows_write(collection, key) {
             return Err(StorageError::Locked);
@@ -464,7 +473,7 @@ impl Shard {
 
     fn delete_now(&self, collection: &str, key: &[u8]) -> Result<(bool, Ticket), StorageError> {
         let mut state = self.0.state.borrow_mut();
-        state.check_open()?;
+        state.check_writable()?;
         check_names(collection, key)?;
         if !state.locks.allows_write(collection, key) {
             return Err(StorageError::Locked);

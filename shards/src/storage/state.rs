@@ -65,8 +65,14 @@ pub(super) struct State {
     pub(super) flush_failed: Option<StorageError>,
     /// Why the last merge failed, if it did.
     pub(super) merge_failed: Option<StorageError>,
+    /// How often the active memtable has been frozen.
+    pub(super) freezes: u64,
     /// The active memtable shall be frozen however small it is.
     pub(super) freeze_asked: bool,
+    /// The number that the next record is to have.
+    pub(super) jump_to: Option<Sequence>,
+    /// Writers are refused for a moment: a restore is being switched in.
+    pub(super) held: bool,
     /// The blob file that is written to.
     pub(super) blob_active: Option<u64>,
     /// All records up to this one are in tables.
@@ -115,7 +121,10 @@ impl State {
             flushes: 0,
             flush_failed: None,
             merge_failed: None,
+            freezes: 0,
             freeze_asked: false,
+            jump_to: None,
+            held: false,
             blob_active: None,
             flushed: 0,
             collected: BTreeMap::new(),
@@ -159,6 +168,22 @@ impl State {
             return Err(StorageError::Busy { staged: self.staged_bytes, max: STAGED_BYTES_MAX });
         }
         Ok(())
+    }
+
+    /// Whether something may be written that is not there yet.
+    pub(super) fn check_writable(&self) -> Result<(), StorageError> {
+        self.check_open()?;
+        if self.held { Err(StorageError::Held { shard: self.shard }) } else { Ok(()) }
+    }
+
+    /// Whether nothing is on its way into memory, or from there to tables.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.has_queued()
+            && self.in_flight.is_none()
+            && self.locks.is_empty()
+            && !self.memtable.has_provisional()
+            && self.memtable.active().sequence == 0
+            && self.memtable.frozen_count() == 0
     }
 
     /// Whether there is memory for `value` in place of `before`, beside `growth` bytes that are already spoken for.
@@ -340,6 +365,34 @@ impl State {
     /// The files that go with what [`State::push`] gives.
     pub(super) fn view_at(&self, epoch: Option<Epoch>) -> &Rc<View> {
         epoch.and_then(|epoch| self.past.view_at(epoch)).unwrap_or(&self.view)
+    }
+
+    /// The layers over those files that never change, newest first.
+    pub(super) fn frozen_at(&self, epoch: Epoch) -> Vec<Arc<Frozen>> {
+        self.memtable.frozen().chain(self.past.layers_at(epoch)).cloned().collect()
+    }
+
+    /// The number of the shard.
+    pub(super) fn number(&self) -> u32 {
+        self.shard
+    }
+
+    /// The newest record that is visible.
+    pub(super) fn newest_sequence(&self) -> Sequence {
+        let newest = self.memtable.totals().map(|totals| totals.sequence).max();
+        newest.unwrap_or(0).max(self.view.version.flushed_sequence())
+    }
+
+    /// Values of this length or more go into blob files.
+    pub(super) fn blob_bytes_min(&self) -> usize {
+        self.blob_bytes_min
+    }
+
+    /// Files have taken the place of all that was here; nothing is in memory.
+    pub(super) fn restored(&mut self, sequence: Sequence, before: Rc<View>) {
+        debug_assert!(self.memtable.frozen_count() == 0);
+        let nothing = Arc::new(Frozen::empty(sequence));
+        self.flushed(&nothing, before);
     }
 
     /// Puts what is visible of a range over files into `layers`, newest layer first: now, or at a snapshot. The rows end where

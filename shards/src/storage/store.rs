@@ -13,9 +13,10 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     rc::Rc,
+    time::Duration,
 };
 
-use futures_util::lock::Mutex;
+use futures_util::lock::{Mutex, MutexGuard};
 
 use super::{
     StorageError,
@@ -47,6 +48,8 @@ pub(super) struct Store {
     history: RefCell<History>,
     /// Whoever holds it is the only one who flushes.
     pub(super) flushing: Mutex<()>,
+    /// Whoever holds it is the only one who merges tables, or takes others for them.
+    pub(super) merging: Mutex<()>,
     /// Files that count no more and are still open, until their last reader has gone.
     closing: RefCell<BTreeMap<DataFile, Open>>,
 }
@@ -55,6 +58,25 @@ pub(super) struct Store {
 enum Open {
     Table(Rc<Table>),
     Blob(Rc<BlobFile>),
+}
+
+/// Nobody else changes the version as long as this is held.
+pub(super) struct Locked<'a>(MutexGuard<'a, Option<Manifest>>);
+
+/// A step of the version that can be taken at once: its files are open.
+pub(super) struct Prepared {
+    pub(super) edit: Edit,
+    pub(super) before: Rc<Version>,
+    next: Version,
+    tables: Vec<Rc<Table>>,
+    blobs: Vec<Rc<BlobFile>>,
+}
+
+impl Prepared {
+    /// What is open, for who may have to close it.
+    pub(super) fn files(&self) -> (Vec<Rc<Table>>, Vec<Rc<BlobFile>>) {
+        (self.tables.clone(), self.blobs.clone())
+    }
 }
 
 /// Whose files these are.
@@ -86,6 +108,7 @@ impl Store {
             manifest: Mutex::new(Some(manifest)),
             history: RefCell::new(History::new(version)),
             flushing: Mutex::new(()),
+            merging: Mutex::new(()),
             closing: RefCell::default(),
         };
         let version = Rc::clone(this.history.borrow().current());
@@ -158,6 +181,83 @@ impl Store {
         self.commit_with(inner, edit, None, then).await
     }
 
+    /// Keeps the version as it is.
+    pub(super) async fn lock(&self) -> Result<Locked<'_>, StorageError> {
+        let manifest = self.manifest.lock().await;
+        match *manifest {
+            Some(_) => Ok(Locked(manifest)),
+            None => Err(StorageError::Closed { shard: self.shard }),
+        }
+    }
+
+    /// Opens what a step of the version adds.
+    pub(super) async fn prepare(
+        &self,
+        edit: Edit,
+        _locked: &Locked<'_>,
+    ) -> Result<Prepared, StorageError> {
+        let before = Rc::clone(self.history.borrow().current());
+        let next = before.apply(&edit).map_err(|misfit| {
+            let cause = format!("a restore does not fit what is there: {misfit}");
+            StorageError::Background { cause }
+        })?;
+        let tables = self.open_added(&before, &edit).await?;
+        let mut blobs = Vec::new();
+        for blob in &edit.blobs {
+            match BlobFile::open(&*self.disk, &self.dir, self.binding(blob.file)).await {
+                Ok(file) => blobs.push(Rc::new(file)),
+                Err(error) => {
+                    self.close_all(tables).await;
+                    for blob in blobs {
+                        blob.close().await;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        adopt(&next, &tables);
+        Ok(Prepared { edit, before, next, tables, blobs })
+    }
+
+    /// One step: takes a step that has been prepared.
+    pub(super) fn take_step(
+        &self,
+        inner: &Inner,
+        prepared: Prepared,
+        then: impl FnOnce(&mut State, Rc<View>),
+    ) {
+        let Prepared { next, blobs, .. } = prepared;
+        self.install(inner, next, blobs, then);
+    }
+
+    /// Has the manifest say what has been decided and taken already. Room is waited for.
+    pub(super) async fn append_decided(
+        &self,
+        inner: &Inner,
+        locked: &mut Locked<'_>,
+        (before, edit): (&Version, Edit),
+    ) -> Result<(), StorageError> {
+        const RETRY: Duration = Duration::from_secs(1);
+
+        let closed = || StorageError::Closed { shard: self.shard };
+        let manifest = locked.0.as_mut().ok_or_else(closed)?;
+        loop {
+            let mut number = self.take_number();
+            match manifest.append(before, edit.clone(), &mut number).await {
+                Ok(_) => return Ok(()),
+                Err(AppendError::NoSpace(error)) if !inner.has_ended() => {
+                    tracing::warn!("shard {}: {error}; a restore waits for room", self.shard);
+                    inner.clock.sleep(RETRY).await;
+                }
+                Err(error) => {
+                    let error = error.into_inner();
+                    inner.poison(&error);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
     /// Makes the next blob file, and names it.
     pub(super) async fn begin_blob_file(&self, inner: &Inner) -> Result<Writer, AppendError> {
         let binding = self.binding(self.take_number());
@@ -206,11 +306,7 @@ impl Store {
                 return Err(error);
             }
         };
-        for table in next.tables().filter(|table| table.opened().is_none()) {
-            if let Some(open) = opened.iter().find(|open| open.meta().number == table.meta.number) {
-                table.open(Rc::clone(open));
-            }
-        }
+        adopt(&next, &opened);
         self.install(inner, next, blob, then);
         Ok(())
     }
@@ -254,7 +350,7 @@ impl Store {
         &self,
         inner: &Inner,
         next: Version,
-        blob: Option<Rc<BlobFile>>,
+        added: impl IntoIterator<Item = Rc<BlobFile>>,
         then: impl FnOnce(&mut State, Rc<View>),
     ) {
         let mut history = self.history.borrow_mut();
@@ -263,7 +359,7 @@ impl Store {
         history.install(next);
         let version = Rc::clone(history.current());
         let mut blobs = before.blobs.clone();
-        blobs.extend(blob.map(|file| (file.binding.number, file)));
+        blobs.extend(added.into_iter().map(|file| (file.binding.number, file)));
         blobs.retain(|number, _| version.blobs().contains_key(number));
 
         let kept: HashSet<DataFile> = version.files().collect();
@@ -335,6 +431,15 @@ impl Store {
         if let Err(error) = self.disk.remove(path).await {
             // The next start finds that nobody names it.
             tracing::warn!("shard {}: cannot remove {}: {error}", self.shard, path.display());
+        }
+    }
+}
+
+/// Gives the tables of a version the files that were opened for them.
+fn adopt(version: &Version, opened: &[Rc<Table>]) {
+    for table in version.tables().filter(|table| table.opened().is_none()) {
+        if let Some(open) = opened.iter().find(|open| open.meta().number == table.meta.number) {
+            table.open(Rc::clone(open));
         }
     }
 }

@@ -31,6 +31,7 @@ mod window;
 pub(super) use builder::{Builder, BuilderOptions};
 pub(super) use cursor::Cursor;
 pub(super) use footer::Span;
+pub(super) use output::Output;
 #[cfg(test)]
 pub(super) use properties::BlobUse;
 pub(super) use properties::TableMeta;

@@ -153,7 +153,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// What the shard refuses.
     pub fn set(&mut self, collection: &str, key: &[u8], value: Value) -> Result<(), StorageError> {
-        self.state.check_open()?;
+        self.state.check_writable()?;
         check_names(collection, key)?;
         let change = Change::Inline(value.compacted());
         let growth = self.state.check_room(collection, key, &change, self.growth)?;
@@ -165,7 +165,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`StorageError::OnDisk`], what the shard refuses, and what the disk says.
     pub fn delete(&mut self, collection: &str, key: &[u8]) -> Result<bool, StorageError> {
-        self.state.check_open()?;
+        self.state.check_writable()?;
         check_names(collection, key)?;
         match self.find(collection, key)? {
             None | Some(Change::Tombstone) => Ok(false),

@@ -2,7 +2,9 @@
 
 mod operation;
 
-pub(super) use operation::{Mark, Operation, Said, count_length, read_all, write_all};
+pub(super) use operation::{
+    Mark, Operation, Said, count_length, meta_length, read_all, read_meta, write_all, write_meta,
+};
 
 use super::log::Format;
 

@@ -14,7 +14,7 @@ use crate::storage::{
 };
 
 /// Always true: where there is no open table, the walk has not begun or is at its end.
-pub(super) struct Inputs {
+pub(in crate::storage) struct Inputs {
     disk: Rc<dyn Disk>,
     dir: PathBuf,
     /// Of all but the number.
@@ -24,17 +24,19 @@ pub(super) struct Inputs {
     open: Option<(Rc<Table>, Cursor)>,
     /// A step waits for the next table, not for a block of this one.
     waits_for_table: bool,
+    /// Where the walk begins; empty: at the first entry.
+    from: Vec<u8>,
 }
 
 impl Inputs {
-    pub(super) fn new(
+    pub(in crate::storage) fn new(
         disk: Rc<dyn Disk>,
         dir: PathBuf,
         binding: Binding,
         metas: &[TableMeta],
     ) -> Self {
         let metas = metas.iter().cloned().collect();
-        Self { disk, dir, binding, metas, open: None, waits_for_table: false }
+        Self { disk, dir, binding, metas, open: None, waits_for_table: false, from: Vec::new() }
     }
 
     /// To the first entry of the next table, or to the end.
@@ -48,7 +50,9 @@ impl Inputs {
         let binding = Binding { number: meta.number, ..self.binding };
         let table = Rc::new(Table::open(&*self.disk, path, binding, Some(&meta)).await?);
         let mut cursor = Cursor::new(Rc::clone(&table), None)?;
-        let sought = cursor.seek(Target::First);
+        let from = std::mem::take(&mut self.from);
+        let target = if from.is_empty() { Target::First } else { Target::From(&from) };
+        let sought = cursor.seek(target);
         let cursor = &mut self.open.insert((table, cursor)).1;
         if sought? == Step::Waits { cursor.load().await } else { Ok(()) }
     }
@@ -92,9 +96,12 @@ impl Source for Inputs {
         })
     }
 
-    /// To the first entry only, once: that is where a merge begins.
+    /// Forward and once: where a merge begins. A key to begin from lies before the end of the first table.
     fn seek(&mut self, target: Target<'_>) -> Result<Step, StorageError> {
-        debug_assert!(target == Target::First && self.open.is_none());
+        debug_assert!(target.direction() == Direction::Forward && self.open.is_none());
+        if let Target::From(key) = target {
+            self.from = key.to_vec();
+        }
         self.waits_for_table = true;
         Ok(Step::Waits)
     }

@@ -244,6 +244,18 @@ impl Log {
         self.begin_segment(room).await
     }
 
+    /// Lets the next record have this number, in a segment of its own. All records so far must be in tables, and the manifest
+    /// must say that all before `sequence` are.
+    pub(in crate::storage) async fn jump(&mut self, sequence: u64, room: u64) -> Result<(), AppendError> {
+        debug_assert!(sequence >= self.sequence);
+        let before = std::mem::replace(&mut self.sequence, sequence);
+        let begun = self.begin_segment(room).await;
+        if begun.is_err() {
+            self.sequence = before;
+        }
+        begun
+    }
+
     /// Begins the next segment, which has so many bytes of room. Where the disk has not, this one goes on.
     async fn begin_segment(&mut self, room: u64) -> Result<(), AppendError> {
         if self.is_dirty() {

@@ -139,6 +139,17 @@ impl Manifest {
     }
 }
 
+/// Makes the manifest of a shard that is not open, whose files are those of `version`.
+pub(in crate::storage) async fn begin(
+    options: LogOptions,
+    mut version: Version,
+) -> Result<(), StorageError> {
+    let number = version.file_number();
+    version.skip_file_numbers(number);
+    Manifest::create(&options, number, &version).await?.close().await;
+    Ok(())
+}
+
 async fn append(log: &mut Log, payload: &[u8]) -> Result<(), AppendError> {
     let bytes = record_bytes(payload.len()) as u64;
     log.append_vouched(bytes, |records| {

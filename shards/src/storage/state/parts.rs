@@ -58,7 +58,7 @@ impl State {
         writers: Writers,
         drafts: impl Iterator<Item = (&'a str, Draft)>,
     ) -> Result<Ticket, StorageError> {
-        self.check_open()?;
+        self.check_writable()?;
         if self.parts.get_mut(batch.id).is_none() {
             return Err(StorageError::GivenUp);
         }
@@ -235,6 +235,7 @@ impl State {
     /// `first` on.
     pub(in crate::storage) fn freeze(&mut self, group: &Group, first: Sequence) {
         self.memtable.freeze(first - 1);
+        self.freezes += 1;
         self.note_parts(group, first);
     }
 

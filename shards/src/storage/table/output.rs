@@ -13,7 +13,7 @@ use crate::storage::{
 /// Bytes of one write.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
-pub(super) struct Output {
+pub(in crate::storage) struct Output {
     path: PathBuf,
     file: Rc<dyn DiskFile>,
     buffer: Buffer,
@@ -25,23 +25,23 @@ pub(super) struct Output {
 
 impl Output {
     /// Makes the file, or empties it. Nothing is written yet.
-    pub(super) async fn create(disk: &dyn Disk, path: PathBuf) -> Result<Self, StorageError> {
+    pub(in crate::storage) async fn create(disk: &dyn Disk, path: PathBuf) -> Result<Self, StorageError> {
         let opened = disk.open(&path, Opening::Fresh).await;
         let file = opened.map_err(|error| StorageError::io("cannot create", &path, error))?;
         let buffer = file.buffer(BUFFER_BYTES);
         Ok(Self { path, file, buffer, filled: 0, written: 0 })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::storage) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the next byte will lie.
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::storage) fn position(&self) -> u64 {
         self.written + self.filled as u64
     }
 
-    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
         while !bytes.is_empty() {
             if self.filled == BUFFER_BYTES {
                 let next = self.file.buffer(BUFFER_BYTES);
@@ -57,7 +57,7 @@ impl Output {
     }
 
     /// Writes zeros up to a multiple of [`BLOCK_BYTES`].
-    pub(super) async fn pad(&mut self) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn pad(&mut self) -> Result<(), StorageError> {
         let behind = self.position() % BLOCK_BYTES as u64;
         if behind == 0 {
             return Ok(());
@@ -66,14 +66,14 @@ impl Output {
     }
 
     /// Makes everything durable; it must end at a multiple of [`BLOCK_BYTES`].
-    pub(super) async fn sync(&mut self) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
         let mut rest = self.file.buffer(self.filled);
         rest.copy_from_slice(&self.buffer[..self.filled]);
         self.write_out(rest).await?;
         self.file.sync().await.map_err(|error| self.error("cannot sync", error))
     }
 
-    pub(super) async fn close(self) {
+    pub(in crate::storage) async fn close(self) {
         // What matters has been synced.
         let _ = self.file.close().await;
     }

@@ -89,6 +89,7 @@ impl Cluster {
                 blob_bytes_min: self.blob_bytes_min,
                 cache_bytes_max: 1 << 20,
                 compaction: CompactionSettings::default(),
+                decided: None,
             };
             let memtable_bytes_max = self.memtable_bytes_max;
             let options = Options { shard, directory_id: 7, memtable_bytes_max, engine };

@@ -49,6 +49,7 @@ impl Machine {
             blob_bytes_min: 4096,
             cache_bytes_max: 1 << 20,
             compaction: CompactionSettings::default(),
+            decided: None,
         };
         Self {
             disk: SimDisk::new(seed),

@@ -23,6 +23,7 @@ async fn open(dir: &Path, durability: Durability) -> (Shard, glommio::Task<()>, 
         blob_bytes_min: 4096,
         cache_bytes_max: 64 << 20,
         compaction: CompactionSettings::default(),
+        decided: None,
     };
     let options = Options { shard: 0, directory_id: 5, memtable_bytes_max: 1 << 30, engine };
     let opened = Shard::open(
@@ -110,6 +111,7 @@ fn a_folder_that_is_not_absolute_is_refused() {
             blob_bytes_min: 4096,
             cache_bytes_max: 0,
             compaction: CompactionSettings::default(),
+            decided: None,
             segment_bytes: 1 << 20,
             durability: Durability::Logged(SyncMode::Always),
         };

@@ -196,7 +196,8 @@ fn read(bytes: &[u8]) -> Option<(Read<'_>, &[u8])> {
     Some(((collection, key, change), bytes))
 }
 
-fn meta_length(meta: &Meta) -> usize {
+/// Bytes that metadata take.
+pub(in crate::storage) fn meta_length(meta: &Meta) -> usize {
     varint::length(meta.size)
         + varint::length(u64::from(meta.compression))
         + 4
@@ -204,7 +205,8 @@ fn meta_length(meta: &Meta) -> usize {
         + varint::length(version_code(meta.version))
 }
 
-fn write_meta<'b>(meta: &Meta, out: &'b mut [u8]) -> &'b mut [u8] {
+/// Writes metadata at the start of `out` and gives what is left.
+pub(in crate::storage) fn write_meta<'b>(meta: &Meta, out: &'b mut [u8]) -> &'b mut [u8] {
     let out = varint::write(meta.size, out);
     let out = varint::write(u64::from(meta.compression), out);
     let out = put(out, &meta.checksum.to_le_bytes());
@@ -212,7 +214,8 @@ fn write_meta<'b>(meta: &Meta, out: &'b mut [u8]) -> &'b mut [u8] {
     varint::write(version_code(meta.version), out)
 }
 
-fn read_meta(bytes: &[u8]) -> Option<(Meta, &[u8])> {
+/// Reads metadata from the start of `bytes` and gives what is left of them.
+pub(in crate::storage) fn read_meta(bytes: &[u8]) -> Option<(Meta, &[u8])> {
     let (size, bytes) = varint::read(bytes)?;
     let (compression, bytes) = varint::read(bytes)?;
     let (checksum, bytes) = bytes.split_first_chunk()?;

@@ -1,0 +1,134 @@
+//! The data files of one shard, as they are written: chunks one behind the other, hashed on their way.
+
+use std::{path::PathBuf, rc::Rc, sync::Arc};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    BackupError, Folder,
+    chunk::{Binding, Draft, Kept},
+    manifest::{DataFile, file_name},
+    meta::BackupId,
+};
+use crate::storage::{
+    StorageError,
+    disk::{BLOCK_BYTES, Disk},
+    table::Output,
+};
+
+/// Bytes after which a chunk ends.
+pub(super) const CHUNK_BYTES: usize = if cfg!(test) { 2 * 1024 } else { 256 * 1024 };
+/// Bytes after which the next file is begun.
+const FILE_BYTES: u64 = if cfg!(test) { 16 * 1024 } else { 256 * 1024 * 1024 };
+
+/// Writes the files.
+pub(super) struct DataWriter {
+    disk: Rc<dyn Disk>,
+    folder: Folder,
+    backup: BackupId,
+    shard: u32,
+    open: Option<Open>,
+    draft: Option<Draft>,
+    /// Those that are whole and durable.
+    pub(super) files: Vec<DataFile>,
+}
+
+struct Open {
+    output: Output,
+    hasher: Sha256,
+    entries: u64,
+}
+
+impl DataWriter {
+    pub(super) fn new(disk: Rc<dyn Disk>, folder: Folder, backup: BackupId, shard: u32) -> Self {
+        Self { disk, folder, backup, shard, open: None, draft: None, files: Vec::new() }
+    }
+
+    /// Adds an entry, which must come behind the last one. Tells how many bytes went to the disk.
+    pub(super) async fn push(
+        &mut self,
+        collection: &Arc<str>,
+        key: &[u8],
+        kept: &Kept,
+        data: &[u8],
+    ) -> Result<u64, BackupError> {
+        let ends = |draft: &Draft| {
+            let length = draft.length() + key.len() + data.len();
+            draft.collection != *collection || length > CHUNK_BYTES
+        };
+        let written = match self.draft.take_if(|draft| ends(draft)) {
+            Some(full) => self.write(&full).await?,
+            None => 0,
+        };
+        let draft = self.draft.get_or_insert_with(|| Draft::new(Arc::clone(collection)));
+        draft.push(key, kept, data);
+        Ok(written)
+    }
+
+    /// Writes what is left. All files are durable then, their names once the folder is synced.
+    pub(super) async fn finish(&mut self) -> Result<u64, BackupError> {
+        let written = match self.draft.take() {
+            Some(last) => self.write(&last).await?,
+            None => 0,
+        };
+        self.end_file().await?;
+        Ok(written)
+    }
+
+    async fn write(&mut self, draft: &Draft) -> Result<u64, BackupError> {
+        if self.open.as_ref().is_some_and(|open| open.output.position() >= FILE_BYTES) {
+            self.end_file().await?;
+        }
+        let number = self.files.len() as u32;
+        let binding = Binding { backup: self.backup, shard: self.shard, file: number };
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => {
+                let path = self.folder.path().join(file_name(self.shard, number));
+                let created = Output::create(&*self.disk, path).await;
+                let output = created.map_err(|error| shown(&self.folder, error))?;
+                none.insert(Open { output, hasher: Sha256::new(), entries: 0 })
+            }
+        };
+        let header = draft.header(binding, open.output.position());
+        let mut bytes = 0;
+        for part in [&header[..]].into_iter().chain(draft.parts()) {
+            open.hasher.update(part);
+            let written = open.output.write(part).await;
+            written.map_err(|error| shown(&self.folder, error))?;
+            bytes += part.len() as u64;
+        }
+        open.entries += u64::from(draft.entries);
+        Ok(bytes)
+    }
+
+    async fn end_file(&mut self) -> Result<(), BackupError> {
+        let Some(Open { mut output, mut hasher, entries }) = self.open.take() else { return Ok(()) };
+        let bytes = output.position();
+        let length = bytes.next_multiple_of(BLOCK_BYTES as u64);
+        hasher.update(&[0; BLOCK_BYTES][..(length - bytes) as usize]);
+        let ended = async {
+            output.pad().await?;
+            output.sync().await
+        };
+        let ended = ended.await;
+        output.close().await;
+        ended.map_err(|error| shown(&self.folder, error))?;
+        let (shard, number) = (self.shard, self.files.len() as u32);
+        let hash = hasher.finalize().into();
+        self.files.push(DataFile { shard, number, entries, bytes, length, hash });
+        Ok(())
+    }
+}
+
+/// The same error, with the path that people know.
+fn shown(folder: &Folder, error: StorageError) -> BackupError {
+    let shown = |path: PathBuf| folder.shown_of(&path);
+    BackupError::Storage(match error {
+        StorageError::NoSpace { path } => StorageError::NoSpace { path: shown(path) },
+        StorageError::Io { what, path, source } => {
+            StorageError::Io { what, path: shown(path), source }
+        }
+        other => other,
+    })
+}
