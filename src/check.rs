@@ -26,6 +26,7 @@ pub(crate) fn run(config: &Config) -> Result<ExitCode, Box<dyn Error + Send + Sy
         return Err("storage.engine = \"memory\" keeps nothing that could be checked".into());
     };
     let directory = Directory::existing(&config.data_dir, &wal.dir)?;
+    directory.check_no_pending()?;
     if directory.is_moving() {
         return Err(
             "a reshard was cut short; `amaters-server reshard` with the same number, or a start, \

@@ -60,6 +60,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Put a backup in the place of what a data directory that is not in use holds, or make one of it.
+    Restore(Restore),
+    /// Read every byte of a backup and of all that it rests on; exit status 4 if something is damaged.
+    Verify {
+        /// The folder of the backup.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Print the version.
     Version {
         /// With build profile and components.
@@ -94,6 +102,27 @@ pub(crate) struct Stop {
     pub(crate) force: bool,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The folder of the backup; a chain of incrementals lies beside it.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Shards of the data directory; by default as many as it has, or one for each CPU.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) shards: Option<u32>,
+    /// Throw away what the data directory holds.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Where the keys of a backup of schema version 1 go, which has no collections.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) collection: String,
+    /// Read and check everything, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -154,11 +183,12 @@ impl Cli {
             Command::ValidateConfig(validate) => validate.layer.assignments(),
             Command::Doctor(doctor) => doctor.layer.assignments(),
             Command::Stop(stop) => stop.place.assignments(),
+            Command::Restore(restore) => restore.place.assignments(),
             Command::Reload(place)
             | Command::Check(place)
             | Command::Reshard { place, .. }
             | Command::Status { place, .. } => place.assignments(),
-            Command::Version { .. } => Vec::new(),
+            Command::Verify { .. } | Command::Version { .. } => Vec::new(),
         };
         Source { file, flags, allow_unknown: self.allow_unknown }
     }

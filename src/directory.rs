@@ -27,7 +27,10 @@ use std::{
     time::SystemTime,
 };
 
-use amaters_shards::settings::Engine;
+use amaters_shards::{
+    settings::Engine,
+    storage::{BackupError, Pending},
+};
 use thiserror::Error;
 
 use crate::unix_time;
@@ -155,6 +158,35 @@ impl Directory {
             return Err(none());
         }
         Ok(Self { path: path.to_owned(), superblock, kept: true, _lock: lock })
+    }
+
+    /// A restore into this directory that a running server decided, and that the next start carries out.
+    pub(crate) fn pending(&self) -> Result<Option<Pending>, BackupError> {
+        if !self.kept {
+            return Ok(None);
+        }
+        Pending::read(&self.path, self.superblock.directory_id)
+    }
+
+    /// An error if there is one: other commands leave it alone.
+    pub(crate) fn check_no_pending(&self) -> Result<(), BackupError> {
+        match self.pending()? {
+            None => Ok(()),
+            Some(_) => Err(BackupError::Refused(
+                "a restore into this data directory was decided and not carried out; a start of the server does that"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Forgets it: it has been carried out, or the shards that it was for are gone.
+    pub(crate) fn forget_pending(&self) -> Result<(), BackupError> {
+        Pending::remove(&self.path)
+    }
+
+    /// Whether a server has served from it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.superblock.stage == Stage::Preparing
     }
 
     /// Whether a reshard was cut short when its outcome was decided.

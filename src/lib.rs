@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Exit status: 0 done · 1 refused or failed, with lines that say why; for `status`: it did not end
-//! well · 2 a wrong command line · 3 the server does not run · 4 `check` found damage; for `status`:
+//! well · 2 a wrong command line · 3 the server does not run · 4 `check` or `verify` found damage; for `status`:
 //! it cannot be told · 70 a reactor died · 150 the server runs and does not answer.
 
 #[cfg(feature = "count-allocations")]
@@ -40,6 +40,7 @@ mod preflight;
 mod reload;
 mod report;
 mod reshard;
+mod restore;
 mod signals;
 mod socket;
 mod start;
@@ -49,6 +50,7 @@ mod telemetry;
 mod tls;
 mod unix_time;
 mod validate;
+mod verify;
 mod version;
 
 use std::{error::Error, process::ExitCode};
@@ -82,6 +84,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         Command::Doctor(_) => Ok(doctor::run(&source)),
         Command::Check(_) => check::run(&source.load()?),
         Command::Reshard { shards, .. } => reshard::run(&source.load()?, *shards),
+        Command::Restore(wish) => restore::run(&source.load()?, wish),
+        Command::Verify { folder } => verify::run(folder),
         Command::Version { verbose } => Ok(version::run(*verbose)),
     }
 }

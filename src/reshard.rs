@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Steps of the bar.
-const STEPS: u64 = 1000;
+pub(crate) const STEPS: u64 = 1000;
 
 /// Copies all entries, then lets the copies take the place of what was there.
 pub(crate) fn run(config: &Config, shards: u32) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
@@ -23,6 +23,7 @@ pub(crate) fn run(config: &Config, shards: u32) -> Result<ExitCode, Box<dyn Erro
     };
     let mut directory = Directory::existing(&config.data_dir, &wal.dir)?;
     directory.finish_move(&wal.dir)?;
+    directory.check_no_pending()?;
     let before = directory.superblock().clone();
     if before.shards == shards {
         println!("{} has {shards} shards already", config.data_dir.display());
@@ -64,7 +65,7 @@ pub(crate) fn run(config: &Config, shards: u32) -> Result<ExitCode, Box<dyn Erro
 }
 
 /// On a terminal; elsewhere it is silent.
-fn bar() -> Result<ProgressBar, Box<dyn Error + Send + Sync>> {
+pub(crate) fn bar() -> Result<ProgressBar, Box<dyn Error + Send + Sync>> {
     let style = ProgressStyle::with_template("[{bar:40}] {percent:>3} %  {msg}  {eta} left")?;
     let bar = ProgressBar::new(STEPS).with_style(style.progress_chars("#> "));
     bar.enable_steady_tick(Duration::from_millis(200));

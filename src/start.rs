@@ -89,10 +89,12 @@ fn serve(
     let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
     let tls_store = opened.as_ref().map(|opened| Arc::clone(&opened.store));
+    let pending = directory.pending()?.map(Arc::new);
     let settings = Settings {
         io_memory_bytes,
         notes,
         tls: tls_store,
+        pending: pending.clone(),
         ..settings(&config, &directory, cpus.clone(), &audit)
     };
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
@@ -107,6 +109,10 @@ fn serve(
     let watch = reactors.watch();
     telemetry.has_reactors(&watch);
     directory.has_served()?;
+    if pending.is_some() {
+        directory.forget_pending()?;
+        tracing::info!("a restore that was decided before this start has been carried out");
+    }
     board.serves(reactors.local_address());
     notify.ready(&format!("serving on {}", reactors.local_address()));
     audit_log.note(
@@ -184,6 +190,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         tls: None,
         partition: directory.superblock().partition(),
         directory_id: directory.superblock().directory_id,
+        pending: None,
         engine: config.engine.clone(),
         memtable_bytes_max: config.memtable_bytes_max,
         tree: config.tree.clone(),

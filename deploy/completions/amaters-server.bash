@@ -31,6 +31,9 @@ _amaters__server() {
             amaters__server,reshard)
                 cmd="amaters__server__subcmd__reshard"
                 ;;
+            amaters__server,restore)
+                cmd="amaters__server__subcmd__restore"
+                ;;
             amaters__server,start)
                 cmd="amaters__server__subcmd__start"
                 ;;
@@ -42,6 +45,9 @@ _amaters__server() {
                 ;;
             amaters__server,validate-config)
                 cmd="amaters__server__subcmd__validate__subcmd__config"
+                ;;
+            amaters__server,verify)
+                cmd="amaters__server__subcmd__verify"
                 ;;
             amaters__server,version)
                 cmd="amaters__server__subcmd__version"
@@ -61,6 +67,9 @@ _amaters__server() {
             amaters__server__subcmd__help,reshard)
                 cmd="amaters__server__subcmd__help__subcmd__reshard"
                 ;;
+            amaters__server__subcmd__help,restore)
+                cmd="amaters__server__subcmd__help__subcmd__restore"
+                ;;
             amaters__server__subcmd__help,start)
                 cmd="amaters__server__subcmd__help__subcmd__start"
                 ;;
@@ -73,6 +82,9 @@ _amaters__server() {
             amaters__server__subcmd__help,validate-config)
                 cmd="amaters__server__subcmd__help__subcmd__validate__subcmd__config"
                 ;;
+            amaters__server__subcmd__help,verify)
+                cmd="amaters__server__subcmd__help__subcmd__verify"
+                ;;
             amaters__server__subcmd__help,version)
                 cmd="amaters__server__subcmd__help__subcmd__version"
                 ;;
@@ -83,7 +95,7 @@ _amaters__server() {
 
     case "${cmd}" in
         amaters__server)
-            opts="-h -V --config --allow-unknown --help --version stop reload status validate-config doctor check reshard version start help"
+            opts="-h -V --config --allow-unknown --help --version stop reload status validate-config doctor check reshard restore verify version start help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,7 +169,7 @@ _amaters__server() {
             return 0
             ;;
         amaters__subcmd__server__subcmd__help)
-            opts="stop reload status validate-config doctor check reshard version start help"
+            opts="stop reload status validate-config doctor check reshard restore verify version start help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,6 +252,20 @@ _amaters__server() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amaters__subcmd__server__subcmd__help__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amaters__subcmd__server__subcmd__help__subcmd__start)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -283,6 +309,20 @@ _amaters__server() {
             return 0
             ;;
         amaters__subcmd__server__subcmd__help__subcmd__validate__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amaters__subcmd__server__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -340,6 +380,36 @@ _amaters__server() {
             fi
             case "${prev}" in
                 --shards)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amaters__subcmd__server__subcmd__restore)
+            opts="-h --shards --replace --collection --dry-run --data-dir --config --allow-unknown --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --shards)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -471,6 +541,24 @@ _amaters__server() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amaters__subcmd__server__subcmd__verify)
+            opts="-h --config --allow-unknown --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

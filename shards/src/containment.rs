@@ -77,6 +77,7 @@ fn reactors() -> Reactors {
         io_memory_bytes: 64 * 1024,
         partition: partition(),
         directory_id: 1,
+        pending: None,
         engine: Engine::Memory,
         memtable_bytes_max: 16 << 20,
         tree: TreeSettings {

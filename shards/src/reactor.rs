@@ -161,7 +161,7 @@ async fn open_shards(
                 blob_bytes_min: settings.tree.blob_bytes_min,
                 cache_bytes_max: settings.tree.cache_bytes_max / u64::from(shards),
                 compaction: settings.tree.compaction,
-                decided: None,
+                decided: settings.pending.as_ref().and_then(|pending| pending.of(number)),
             },
         };
         let directory_id = settings.directory_id;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub partition: Partition,
     /// Random identity of the data directory, bound into every log checksum; from the superblock.
     pub directory_id: u64,
+    /// A restore that was decided before this start.
+    pub pending: Option<Arc<crate::storage::Pending>>,
     /// Where values are kept.
     pub engine: Engine,
     /// Memory for entries, summed over all shards.

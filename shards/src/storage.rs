@@ -84,9 +84,9 @@ mod tests;
 
 pub use answer::{Answer, Later};
 pub use backup::{
-    BackupError, BackupId, BackupMeta, Chain, Control, Copied, DataFile, Draft, Folder, Fresh, Keep, Manifest, Pending,
-    Place, Reader, Ready, Restored, Roots, Source, Staged, Switch, Verified, make_shards, prune, read_through, stage_all,
-    verify,
+    BackupError, BackupId, BackupMeta, Chain, Control, Copied, DataFile, Draft, Folder, Fresh,
+    Keep, Manifest, Pending, Place, Reader, Ready, Restored, Roots, Source, Staged, Switch,
+    Verified, make_shards, prune, read_through, stage_all, verify,
 };
 pub use check::{CheckOptions, Checked, Finding, check};
 pub use compaction::MergeSlots;

@@ -35,6 +35,7 @@ impl Engine for Amaters {
             blob_bytes_min: 4096,
             cache_bytes_max: CACHE_BYTES,
             compaction: CompactionSettings::default(),
+            decided: None,
         };
         let memtable_bytes_max = 3 * MEMTABLE_BYTES;
         let options = Options { shard: 0, directory_id: 1, memtable_bytes_max, engine };

@@ -339,7 +339,10 @@ impl Loop<'_> {
         match self.journal.jump(sequence, &self.inner.state).await {
             Ok(()) => self.inner.state.borrow_mut().jump_to = None,
             Err(AppendError::NoSpace(error)) => {
-                tracing::warn!("shard {}: {error}; a restore waits for room in the log", self.store.shard);
+                tracing::warn!(
+                    "shard {}: {error}; a restore waits for room in the log",
+                    self.store.shard
+                );
             }
             Err(AppendError::Fatal(error)) => self.poison(&error),
         }

@@ -263,7 +263,10 @@ impl Memtable {
     }
 
     /// What a snapshot sees of the active layer: collection, key and entry.
-    pub(super) fn active_at(&self, epoch: Epoch) -> impl Iterator<Item = (&Arc<str>, &Key, &Visible)> {
+    pub(super) fn active_at(
+        &self,
+        epoch: Epoch,
+    ) -> impl Iterator<Item = (&Arc<str>, &Key, &Visible)> {
         let tables = self.tables.iter();
         tables.flat_map(move |table| {
             let seen = table.layer.all_at(epoch);
@@ -387,7 +390,11 @@ impl Frozen {
     }
 
     /// What a snapshot sees of a collection; none if there is no such collection here.
-    pub(super) fn at(&self, name: &str, epoch: Epoch) -> Option<impl Iterator<Item = (&Key, &Visible)>> {
+    pub(super) fn at(
+        &self,
+        name: &str,
+        epoch: Epoch,
+    ) -> Option<impl Iterator<Item = (&Key, &Visible)>> {
         let table = self.tables.iter().find(|(other, _)| **other == *name);
         table.map(|(_, layer)| layer.all_at(epoch))
     }

@@ -69,7 +69,11 @@ pub(super) fn look(inner: &Inner) -> Shape {
     shape
 }
 
-pub(super) async fn carry_out(inner: &Inner, store: &Store, plan: &Plan) -> Result<(), StorageError> {
+pub(super) async fn carry_out(
+    inner: &Inner,
+    store: &Store,
+    plan: &Plan,
+) -> Result<(), StorageError> {
     // As long as this is held, its files stay.
     let version = inner.state.borrow().view.version.clone();
     let inputs = plan.input_metas(&version);

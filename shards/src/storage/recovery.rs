@@ -110,7 +110,7 @@ pub(super) async fn recover(
 
 /// Takes a step that was decided before this start, unless it has been taken already.
 async fn carry_out(opened: &mut Opened, edit: &[u8], dir: &Path) -> Result<(), StorageError> {
-    let mut edit = Edit::decode(edit).ok_or_else(|| StorageError::Corrupt {
+    let edit = Edit::decode(edit).ok_or_else(|| StorageError::Corrupt {
         file: dir.join("../RESTORE"),
         offset: 0,
         what: "a step that was decided makes no sense".to_owned(),

@@ -75,10 +75,10 @@ impl Reader {
     ///
     /// # Errors
     /// Something is damaged.
-    pub fn next(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         match self {
-            Self::Version1(rows) => rows.next(),
-            Self::Version2(rows) => rows.next(),
+            Self::Version1(rows) => rows.next_entry(),
+            Self::Version2(rows) => rows.next_entry(),
         }
     }
 
@@ -122,7 +122,8 @@ impl Reader {
 /// What `meta.bin` says.
 pub(super) fn read_meta(folder: &Folder) -> Result<BackupMeta, BackupError> {
     let path = || folder.shown().join(META);
-    let missing = |what: &str| BackupError::NoBackup { path: folder.shown().to_owned(), what: what.into() };
+    let missing =
+        |what: &str| BackupError::NoBackup { path: folder.shown().to_owned(), what: what.into() };
     let file = folder.file(META).map_err(|error| match error {
         BackupError::Io { error, .. } if error.kind() == ErrorKind::NotFound => {
             missing("meta.bin is missing")
@@ -133,7 +134,11 @@ pub(super) fn read_meta(folder: &Folder) -> Result<BackupMeta, BackupError> {
     let read = file.take(meta::BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| BackupError::io("read", path(), error))?;
     if bytes.len() as u64 > meta::BYTES_MAX {
-        return Err(BackupError::damaged(path(), meta::BYTES_MAX, "it is longer than any meta.bin"));
+        return Err(BackupError::damaged(
+            path(),
+            meta::BYTES_MAX,
+            "it is longer than any meta.bin",
+        ));
     }
     BackupMeta::decode(&bytes).map_err(|fault| match fault {
         MetaFault::Damaged(what) => BackupError::damaged(path(), 0, what),
@@ -292,7 +297,9 @@ impl Rows {
             streams,
             order: BinaryHeap::new(),
             begun: false,
-            collections: manifests().flat_map(|manifest| manifest.collections.iter().cloned()).collect(),
+            collections: manifests()
+                .flat_map(|manifest| manifest.collections.iter().cloned())
+                .collect(),
             links: chain.links.len() as u32,
             bytes_total: manifests().map(Manifest::data_bytes).sum(),
         }
@@ -302,7 +309,7 @@ impl Rows {
     ///
     /// # Errors
     /// Something is damaged.
-    pub fn next(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         if !std::mem::replace(&mut self.begun, true) {
             for index in 0..self.streams.len() {
                 self.advance(index)?;
@@ -331,7 +338,7 @@ impl Rows {
 
     fn advance(&mut self, index: usize) -> Result<(), BackupError> {
         let (age, stream) = &mut self.streams[index];
-        if let Some(entry) = stream.next()? {
+        if let Some(entry) = stream.next_entry()? {
             let place = (Arc::clone(&entry.collection), entry.key.clone(), *age, index);
             self.order.push(Reverse(place));
             self.next[index] = Some(entry);

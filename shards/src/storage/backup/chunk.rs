@@ -143,7 +143,9 @@ impl Header {
         position: u64,
         bytes: &[u8; HEADER_BYTES],
     ) -> Result<Self, &'static str> {
-        let number = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let number = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         if checksum(binding, position, &bytes[..28]) != number(28) {
             return Err("no chunk of this backup begins here");
         }
@@ -170,7 +172,8 @@ impl Header {
             return Err("the heads of a chunk are not what was written");
         }
         let read = heads_of(heads, self.entries);
-        let (collection, entries, bytes) = read.ok_or("heads with a sound checksum make no sense")?;
+        let (collection, entries, bytes) =
+            read.ok_or("heads with a sound checksum make no sense")?;
         if bytes != u64::from(self.data_bytes) {
             return Err("the data of a chunk have another length than its heads say");
         }

@@ -195,7 +195,8 @@ impl CopyJob {
         control.expect_bytes(sources.bytes);
         let writer = DataWriter::new(Rc::clone(&desk.disk), folder, backup, sources.shard);
         let blobs = Blobs::new(Rc::clone(&desk.disk), &sources);
-        let mut copy = Copy { desk, control: &control, writer, blobs, parent, copied: Copied::default() };
+        let mut copy =
+            Copy { desk, control: &control, writer, blobs, parent, copied: Copied::default() };
         let done = copy.all(&sources).await;
         copy.blobs.close().await;
         done.map(|()| copy.copied)
@@ -213,7 +214,8 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     async fn all(&mut self, sources: &Sources) -> Result<(), BackupError> {
-        let in_layers = sources.layers.iter().flat_map(|layer| layer.collections().map(|(name, _)| name));
+        let in_layers =
+            sources.layers.iter().flat_map(|layer| layer.collections().map(|(name, _)| name));
         let names: BTreeSet<&Arc<str>> =
             in_layers.chain(sources.rows.keys()).chain(sources.collections.keys()).collect();
         for name in names {
@@ -340,14 +342,14 @@ struct Parent {
 
 impl Parent {
     fn new(mut rows: Rows) -> Result<Self, BackupError> {
-        let next = rows.next()?;
+        let next = rows.next_entry()?;
         Ok(Self { rows, next })
     }
 
     fn take(&mut self) -> Result<Option<Entry>, BackupError> {
         let taken = self.next.take();
         if taken.is_some() {
-            self.next = self.rows.next()?;
+            self.next = self.rows.next_entry()?;
         }
         Ok(taken)
     }
@@ -380,7 +382,8 @@ impl<'a> Memory<'a> {
     fn new(sources: &'a Sources, name: &'a Arc<str>) -> Self {
         let unordered = |(key, change): (&'a Key, &'a Change)| (key, 0u64, change);
         let rows = sources.rows.get(name).map(BTreeMap::iter);
-        let rows = rows.map(|rows| Box::new(rows.map(unordered)) as Box<dyn Iterator<Item = Row<'a>>>);
+        let rows =
+            rows.map(|rows| Box::new(rows.map(unordered)) as Box<dyn Iterator<Item = Row<'a>>>);
         let layers = sources.layers.iter().filter_map(|layer| of_layer(layer, name, sources.epoch));
         Self { layers: rows.into_iter().chain(layers).map(Iterator::peekable).collect() }
     }
@@ -420,19 +423,29 @@ struct Tables {
 }
 
 impl Tables {
-    async fn new(disk: Rc<dyn Disk>, sources: &Sources, name: &Arc<str>) -> Result<Self, StorageError> {
+    async fn new(
+        disk: Rc<dyn Disk>,
+        sources: &Sources,
+        name: &Arc<str>,
+    ) -> Result<Self, StorageError> {
         let Some(id) = sources.collections.get(name) else {
             return Ok(Self { merge: None, end: [0; COLLECTION_ID_BYTES], table_key: Vec::new() });
         };
         let (start, end) = (id.start(), id.end());
-        let binding = Binding { directory_id: sources.directory_id, shard: sources.shard, number: 0 };
+        let binding =
+            Binding { directory_id: sources.directory_id, shard: sources.shard, number: 0 };
         let mut runs: Vec<Box<dyn Source>> = Vec::new();
         for run in &sources.runs {
             let first = run.partition_point(|meta| meta.largest[..] < start[..]);
             let rest = &run[first..];
             let metas = &rest[..rest.partition_point(|meta| meta.smallest[..] < end[..])];
             if !metas.is_empty() {
-                runs.push(Box::new(Inputs::new(Rc::clone(&disk), sources.dir.clone(), binding, metas)));
+                runs.push(Box::new(Inputs::new(
+                    Rc::clone(&disk),
+                    sources.dir.clone(),
+                    binding,
+                    metas,
+                )));
             }
         }
         let mut merge = Merge::new(runs);
@@ -487,7 +500,8 @@ const BLOB_FILES_MAX: usize = 64;
 
 impl Blobs {
     fn new(disk: Rc<dyn Disk>, sources: &Sources) -> Self {
-        let binding = Binding { directory_id: sources.directory_id, shard: sources.shard, number: 0 };
+        let binding =
+            Binding { directory_id: sources.directory_id, shard: sources.shard, number: 0 };
         Self { disk, dir: sources.dir.clone(), binding, open: HashMap::new() }
     }
 
@@ -512,4 +526,3 @@ impl Blobs {
         }
     }
 }
-

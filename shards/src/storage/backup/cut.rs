@@ -56,7 +56,11 @@ pub(in crate::storage) struct Sources {
 }
 
 /// What a snapshot sees of a shard. The snapshot must be alive until this returns.
-pub(in crate::storage) async fn cut(shard: &Shard, inner: &Inner, epoch: Epoch) -> Result<Cut, StorageError> {
+pub(in crate::storage) async fn cut(
+    shard: &Shard,
+    inner: &Inner,
+    epoch: Epoch,
+) -> Result<Cut, StorageError> {
     match &inner.store {
         Some(store) => {
             freeze(inner, store).await?;
@@ -104,7 +108,9 @@ fn take(inner: &Inner, store: &Store, epoch: Epoch) -> Result<Cut, StorageError>
     let mut rows = BTreeMap::<Arc<str>, BTreeMap<Key, Change>>::new();
     if state.memtable.has_provisional() {
         for name in state.memtable.names() {
-            let (Some(id), Some(range)) = (state.memtable.id(name), bounds(&[], None)) else { continue };
+            let (Some(id), Some(range)) = (state.memtable.id(name), bounds(&[], None)) else {
+                continue;
+            };
             let mut committed = Layers::default();
             state.memtable.push_committed(id, range, (&state.epochs, epoch), &mut committed);
             let committed: BTreeMap<_, _> =
@@ -120,7 +126,8 @@ fn take(inner: &Inner, store: &Store, epoch: Epoch) -> Result<Cut, StorageError>
         rows.entry(key.clone()).or_insert_with(|| visible.change.clone());
     }
     let version = &view.version;
-    let runs = version.runs().map(|run| run.tables.iter().map(|table| table.meta.clone()).collect());
+    let runs =
+        version.runs().map(|run| run.tables.iter().map(|table| table.meta.clone()).collect());
     let runs: Vec<Vec<TableMeta>> = runs.collect();
     let in_tables = runs.iter().flatten().flat_map(|meta| {
         meta.blobs.iter().map(|blob| blob.bytes).chain([meta.key_bytes + meta.data_bytes])
@@ -132,7 +139,11 @@ fn take(inner: &Inner, store: &Store, epoch: Epoch) -> Result<Cut, StorageError>
         bytes: in_tables.chain(in_memory).sum(),
         layers,
         runs,
-        collections: version.collections().iter().map(|(id, name)| (Arc::from(&**name), id)).collect(),
+        collections: version
+            .collections()
+            .iter()
+            .map(|(id, name)| (Arc::from(&**name), id))
+            .collect(),
         dir: store.dir.clone(),
         directory_id: store.directory_id,
         shard: store.shard,

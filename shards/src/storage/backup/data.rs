@@ -103,7 +103,9 @@ impl DataWriter {
     }
 
     async fn end_file(&mut self) -> Result<(), BackupError> {
-        let Some(Open { mut output, mut hasher, entries }) = self.open.take() else { return Ok(()) };
+        let Some(Open { mut output, mut hasher, entries }) = self.open.take() else {
+            return Ok(());
+        };
         let bytes = output.position();
         let length = bytes.next_multiple_of(BLOCK_BYTES as u64);
         hasher.update(&[0; BLOCK_BYTES][..(length - bytes) as usize]);

@@ -89,7 +89,9 @@ impl Roots {
         let (name, above) = names.split_last().ok_or_else(|| is_a_root(&root.path))?;
         if name.ends_with(super::copy::PARTIAL) {
             let ending = super::copy::PARTIAL;
-            return Err(BackupError::Refused(format!("{text:?}: {ending} is for backups that are not finished")));
+            return Err(BackupError::Refused(format!(
+                "{text:?}: {ending} is for backups that are not finished"
+            )));
         }
         make_all(&root.path)?;
         let mut parent = Folder::open(&root.path)?;
@@ -103,10 +105,16 @@ impl Roots {
     /// The root above a path, and the names from there down.
     fn place(&self, text: &str) -> Result<(&Root, Vec<String>), BackupError> {
         let refuse = |why: &str| {
-            let roots: Vec<_> =
-                self.0.iter().map(|root| format!("{} ({})", root.path.display(), root.key)).collect();
+            let roots: Vec<_> = self
+                .0
+                .iter()
+                .map(|root| format!("{} ({})", root.path.display(), root.key))
+                .collect();
             let shown: String = text.chars().take(200).collect();
-            BackupError::Refused(format!("{shown:?} {why}; backups lie under {}", roots.join(" or ")))
+            BackupError::Refused(format!(
+                "{shown:?} {why}; backups lie under {}",
+                roots.join(" or ")
+            ))
         };
         if text.is_empty() || text.len() > PATH_BYTES_MAX || text.contains('\0') {
             return Err(refuse("is no path"));
@@ -142,7 +150,9 @@ impl Roots {
 
 fn is_a_root(path: &Path) -> BackupError {
     let path = path.display();
-    BackupError::Refused(format!("{path} is where backups lie, not one of them; name a folder in it"))
+    BackupError::Refused(format!(
+        "{path} is where backups lie, not one of them; name a folder in it"
+    ))
 }
 
 fn make_all(path: &Path) -> Result<(), BackupError> {
@@ -177,7 +187,8 @@ impl Folder {
 
     /// A path below [`Folder::path`], as people know it.
     pub(super) fn shown_of(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(self.path()).map_or_else(|_| path.to_owned(), |rest| self.shown.join(rest))
+        path.strip_prefix(self.path())
+            .map_or_else(|_| path.to_owned(), |rest| self.shown.join(rest))
     }
 
     /// A folder in it.
@@ -208,7 +219,9 @@ impl Folder {
     /// Opens a regular file to read it.
     pub(super) fn file(&self, name: &str) -> Result<File, BackupError> {
         let file = File::from(self.open_name(name, OFlags::NONBLOCK)?);
-        let metadata = file.metadata().map_err(|error| BackupError::io("look at", self.shown.join(name), error))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| BackupError::io("look at", self.shown.join(name), error))?;
         if !metadata.is_file() {
             return Err(BackupError::damaged(self.shown.join(name), 0, "it is no regular file"));
         }
@@ -259,7 +272,9 @@ impl Folder {
         match self.kind(name)? {
             None => Ok(()),
             Some(Kind::Folder) if self.folder(name)?.names()?.is_empty() => Ok(()),
-            Some(_) => Err(BackupError::Refused(format!("{} is there already, and not empty", shown()))),
+            Some(_) => {
+                Err(BackupError::Refused(format!("{} is there already, and not empty", shown())))
+            }
         }
     }
 
@@ -292,9 +307,10 @@ impl Folder {
     fn failed(&self, what: &'static str, name: &str) -> impl FnOnce(Errno) -> BackupError + use<> {
         let path = self.shown.join(name);
         move |error| match error {
-            Errno::LOOP | Errno::XDEV => {
-                BackupError::Refused(format!("{}: there is a link on the way, and none is followed", path.display()))
-            }
+            Errno::LOOP | Errno::XDEV => BackupError::Refused(format!(
+                "{}: there is a link on the way, and none is followed",
+                path.display()
+            )),
             error => BackupError::io(what, path, error),
         }
     }
@@ -369,13 +385,20 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test may block")]
     fn only_regular_files_are_read() {
         let (site, roots) = site();
         let folder = site.path().join("root/there");
         std::fs::write(site.path().join("elsewhere/file"), "x").unwrap();
         symlink(site.path().join("elsewhere/file"), folder.join("link")).unwrap();
-        rustix::fs::mknodat(CWD, folder.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)
-            .unwrap();
+        rustix::fs::mknodat(
+            CWD,
+            folder.join("fifo"),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
         let (folder, _) = roots.existing("there").unwrap();
         for name in ["link", "fifo", "deep", "../there/deep", "missing"] {
             assert!(folder.file(name).is_err(), "{name}");

@@ -3,10 +3,7 @@
 
 use std::{collections::HashSet, path::PathBuf, rc::Rc, sync::Arc};
 
-use super::{
-    BackupError, Control, Verified,
-    cut::Sources,
-};
+use super::{BackupError, Control, Verified, cut::Sources};
 use crate::storage::{
     StorageError,
     background::{Desk, GivenUp},
@@ -29,7 +26,13 @@ impl Inspection {
     pub(in crate::storage) async fn run(self, desk: &Desk) -> Result<Verified, BackupError> {
         let Self { sources, control } = self;
         control.expect_bytes(sources.bytes);
-        let mut look = Look { desk, control: &control, sources: &sources, found: Verified::default(), open: None };
+        let mut look = Look {
+            desk,
+            control: &control,
+            sources: &sources,
+            found: Verified::default(),
+            open: None,
+        };
         let looked = look.all().await;
         look.close().await;
         looked.map(|()| look.found)
@@ -53,7 +56,9 @@ impl Look<'_> {
             let mut run = Vec::new();
             for meta in metas {
                 let path = table::path(&self.sources.dir, meta.number);
-                let opened = Table::open(&*self.desk.disk, path, self.binding(meta.number), Some(meta)).await;
+                let opened =
+                    Table::open(&*self.desk.disk, path, self.binding(meta.number), Some(meta))
+                        .await;
                 let table = match opened {
                     Ok(table) => Rc::new(table),
                     Err(error) => {
@@ -82,7 +87,8 @@ impl Look<'_> {
     /// The large values that the newest entries in tables refer to.
     async fn values(&mut self, runs: &[Vec<Rc<Table>>]) -> Result<(), BackupError> {
         let none = None::<Rc<Cache>>;
-        let run = |run: &Vec<Rc<Table>>| Box::new(Run::new(run.clone(), none.clone())) as Box<dyn Source>;
+        let run =
+            |run: &Vec<Rc<Table>>| Box::new(Run::new(run.clone(), none.clone())) as Box<dyn Source>;
         let mut merge = Merge::new(runs.iter().map(run).collect());
         merge.seek(Target::First).await?;
         let mut files = HashSet::new();
@@ -99,7 +105,11 @@ impl Look<'_> {
                     files.insert(blob.file);
                     match self.read(blob).await {
                         Ok(()) => {}
-                        Err(error @ (StorageError::Corrupt { .. } | StorageError::Io { .. } | StorageError::Foreign { .. })) => {
+                        Err(
+                            error @ (StorageError::Corrupt { .. }
+                            | StorageError::Io { .. }
+                            | StorageError::Foreign { .. }),
+                        ) => {
                             self.found.note(&error.into());
                         }
                         Err(error) => return Err(error.into()),

@@ -41,7 +41,8 @@ pub fn prune(folder: &Folder, directory_id: u64, keep: Keep) -> Result<Vec<Strin
         let Ok(link) = folder.folder(&name).and_then(Link::open) else { continue };
         let manifest = link.manifest;
         if manifest.directory_id == directory_id {
-            let (id, parent, created_at_ms) = (manifest.id, manifest.parent, manifest.created_at_ms);
+            let (id, parent, created_at_ms) =
+                (manifest.id, manifest.parent, manifest.created_at_ms);
             known.push(Known { name, id, parent, created_at_ms });
         }
     }

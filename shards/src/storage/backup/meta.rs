@@ -112,7 +112,8 @@ impl BackupMeta {
         let (id, rest) = rest.split_first_chunk().ok_or(CUT)?;
         let (parent, rest) = rest.split_first_chunk().ok_or(CUT)?;
         let (manifest_bytes, rest) = rest.split_first_chunk().ok_or(CUT)?;
-        let manifest_hash = rest.try_into().map_err(|_| MetaFault::Damaged("it has another length"))?;
+        let manifest_hash =
+            rest.try_into().map_err(|_| MetaFault::Damaged("it has another length"))?;
         let parent = BackupId(*parent);
         Ok(Self::Version2(Meta2 {
             keys,
@@ -133,7 +134,9 @@ impl BackupId {
     pub fn random() -> Result<Self, BackupError> {
         let mut bytes = [0; 16];
         let filled = getrandom::fill(&mut bytes);
-        filled.map_err(|error| BackupError::Refused(format!("the system gives no random bytes: {error}")))?;
+        filled.map_err(|error| {
+            BackupError::Refused(format!("the system gives no random bytes: {error}"))
+        })?;
         Ok(Self(bytes))
     }
 }
@@ -155,8 +158,12 @@ pub(super) fn read_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     match first {
         0..=250 => Some((first.into(), rest)),
-        251 => rest.split_first_chunk().map(|(number, rest)| (u16::from_le_bytes(*number).into(), rest)),
-        252 => rest.split_first_chunk().map(|(number, rest)| (u32::from_le_bytes(*number).into(), rest)),
+        251 => rest
+            .split_first_chunk()
+            .map(|(number, rest)| (u16::from_le_bytes(*number).into(), rest)),
+        252 => rest
+            .split_first_chunk()
+            .map(|(number, rest)| (u32::from_le_bytes(*number).into(), rest)),
         253 => rest.split_first_chunk().map(|(number, rest)| (u64::from_le_bytes(*number), rest)),
         254 | 255 => None,
     }

@@ -49,7 +49,8 @@ impl Pending {
         let (beside, path) = (dir.join(BESIDE), dir.join(NAME));
         let written = || -> io::Result<()> {
             let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(&self.encode())?;
             file.sync_all()?;
             fs::rename(&beside, &path)?;
@@ -72,7 +73,11 @@ impl Pending {
         };
         let read = Self::decode(&bytes).filter(|read| read.directory_id == directory_id);
         let damaged = || {
-            BackupError::damaged(path.clone(), 0, "a restore was decided in this data directory, and what it is cannot be read")
+            BackupError::damaged(
+                path.clone(),
+                0,
+                "a restore was decided in this data directory, and what it is cannot be read",
+            )
         };
         read.map(Some).ok_or_else(damaged)
     }

@@ -56,7 +56,7 @@ pub struct Fresh {
 pub fn read_through(reader: &mut Reader, control: &Control) -> Result<Restored, BackupError> {
     let mut restored = Restored::default();
     control.expect_bytes(reader.bytes_total());
-    while let Some(entry) = reader.next()? {
+    while let Some(entry) = reader.next_entry()? {
         note(&mut restored, entry.key.len() + entry.data.len(), control)?;
     }
     Ok(restored)
@@ -97,7 +97,7 @@ async fn stage_on(
     let mut restored = Restored::default();
     control.expect_bytes(reader.bytes_total());
     let filled = async {
-        while let Some(entry) = reader.next()? {
+        while let Some(entry) = reader.next_entry()? {
             let shard = partition.shard(&entry.collection, &entry.key);
             stages[shard as usize].add(&entry).await?;
             note(&mut restored, entry.key.len() + entry.data.len(), control)?;
@@ -174,7 +174,8 @@ fn numbered(
 ) -> Result<std::collections::BTreeMap<Arc<str>, CollectionId>, BackupError> {
     let numbered = (1..).zip(names).map(|(number, name)| {
         let id = CollectionId::new(number);
-        let full = || BackupError::Refused("the backup has more collections than a shard can".into());
+        let full =
+            || BackupError::Refused("the backup has more collections than a shard can".into());
         Ok((Arc::from(&**name), id.ok_or_else(full)?))
     });
     numbered.collect()
@@ -187,10 +188,12 @@ async fn begin(
     staged: &Staged,
     level: usize,
 ) -> Result<(), BackupError> {
-    let used = staged.runs.iter().flatten().map(|meta| meta.number).chain(staged.blobs.iter().copied());
+    let used =
+        staged.runs.iter().flatten().map(|meta| meta.number).chain(staged.blobs.iter().copied());
     let mut number = used.max().unwrap_or(0) + 1;
     let mut edit = staged.edit(level, &mut number);
-    edit.collections = place.collections.iter().map(|(name, id)| (*id, Rc::from(&**name))).collect();
+    edit.collections =
+        place.collections.iter().map(|(name, id)| (*id, Rc::from(&**name))).collect();
     edit.collections.sort_by_key(|(id, _)| *id);
     edit.file_number = Some(number);
     // No record was logged so far, and none is needed.

@@ -8,13 +8,7 @@
 //!
 //! Rows that begin anew begin a new run, which is newer than those before.
 
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 
@@ -109,7 +103,10 @@ impl Stage {
         let Kept::Value(value) = &entry.kept else { return Ok(()) };
         let id = self.place.collections.get(&entry.collection).copied();
         let id = id.ok_or_else(|| {
-            BackupError::Refused(format!("manifest.bin does not name collection {:?}", entry.collection))
+            BackupError::Refused(format!(
+                "manifest.bin does not name collection {:?}",
+                entry.collection
+            ))
         })?;
         self.turn(entry).await?;
         let mut table_key = Vec::with_capacity(4 + entry.key.len());
@@ -172,7 +169,10 @@ impl Stage {
     /// Gives a large value its place.
     async fn large(&mut self, entry: &Entry, hash: u64) -> Result<BlobRef, BackupError> {
         let bytes = u32::try_from(entry.data.len()).map_err(|_| {
-            BackupError::Refused(format!("a value of {} bytes is longer than any here", entry.data.len()))
+            BackupError::Refused(format!(
+                "a value of {} bytes is longer than any here",
+                entry.data.len()
+            ))
         })?;
         let room = Head::room(&entry.collection, &entry.key, entry.data.len());
         let waiting = self.pending_bytes as u64 + room;
@@ -205,7 +205,9 @@ impl Stage {
     }
 
     async fn write_large(&mut self) -> Result<(), BackupError> {
-        let (Some(blobs), Some(end)) = (&mut self.blobs, self.placing.take()) else { return Ok(()) };
+        let (Some(blobs), Some(end)) = (&mut self.blobs, self.placing.take()) else {
+            return Ok(());
+        };
         blobs.reserve(end).await?;
         let sequence = self.staged.sequence;
         let spots = self.pending.iter().map(|large| Spot {

@@ -57,13 +57,18 @@ struct Chunk {
 
 impl Stream {
     /// Before the first entry of `files`, which are all of one shard.
-    pub(super) fn new(folder: Folder, backup: BackupId, files: Vec<DataFile>, with_data: bool) -> Self {
+    pub(super) fn new(
+        folder: Folder,
+        backup: BackupId,
+        files: Vec<DataFile>,
+        with_data: bool,
+    ) -> Self {
         let (files, open) = (files.into_iter(), None);
         Self { folder, backup, files, with_data, open, chunk: Chunk::default(), last: None }
     }
 
     /// The next entry; none at the end, when all that was read is known to be what was written.
-    pub(super) fn next(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         loop {
             if let Some((key, kept)) = self.chunk.heads.next() {
                 return self.entry(key, kept).map(Some);
@@ -107,7 +112,9 @@ impl Stream {
         if left < HEADER_BYTES as u64 {
             return Err(damaged(start, "the last chunk is cut short"));
         }
-        let failed = |error| BackupError::io("read", self.folder.shown().join(open_name(shard, file)), error);
+        let failed = |error| {
+            BackupError::io("read", self.folder.shown().join(open_name(shard, file)), error)
+        };
         open.file.read_exact_at(&mut header, start).map_err(failed)?;
         let read = Header::read(binding, start, &header).map_err(|what| damaged(start, what))?;
         // Before memory is taken.
@@ -148,7 +155,8 @@ impl Stream {
             }
             error => error,
         })?;
-        let metadata = file.metadata().map_err(|error| BackupError::io("look at", path.clone(), error))?;
+        let metadata =
+            file.metadata().map_err(|error| BackupError::io("look at", path.clone(), error))?;
         if metadata.len() != about.length {
             let what = format!("it has {} bytes instead of {}", metadata.len(), about.length);
             return Err(BackupError::damaged(path, metadata.len().min(about.length), what));
@@ -169,8 +177,11 @@ impl Stream {
         let mut rest = [0; BLOCK_BYTES];
         let rest_bytes = (about.length - about.bytes) as usize;
         let rest = rest.get_mut(..rest_bytes);
-        let rest = rest.ok_or_else(|| BackupError::damaged(path(), position, "too much lies behind the last chunk"))?;
-        file.read_exact_at(rest, position).map_err(|error| BackupError::io("read", path(), error))?;
+        let rest = rest.ok_or_else(|| {
+            BackupError::damaged(path(), position, "too much lies behind the last chunk")
+        })?;
+        file.read_exact_at(rest, position)
+            .map_err(|error| BackupError::io("read", path(), error))?;
         hasher.update(rest);
         if <[u8; 32]>::from(hasher.finalize()) != about.hash {
             return Err(BackupError::damaged(path(), 0, "its hash is not the one in manifest.bin"));
@@ -179,7 +190,10 @@ impl Stream {
     }
 
     fn damaged(&self, what: &str) -> BackupError {
-        let (name, position) = self.open.as_ref().map_or_else(Default::default, |open| (open.about.name(), open.position));
+        let (name, position) = self
+            .open
+            .as_ref()
+            .map_or_else(Default::default, |open| (open.about.name(), open.position));
         BackupError::damaged(self.folder.shown().join(name), position, what)
     }
 }

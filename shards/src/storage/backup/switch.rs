@@ -134,7 +134,8 @@ pub(in crate::storage) async fn place(
             let state = inner.state.borrow();
             let collections = state.view.version.collections();
             named.collections.iter().any(|(id, name)| {
-                collections.id(name).is_some() || collections.next_id().is_none_or(|next| *id < next)
+                collections.id(name).is_some()
+                    || collections.next_id().is_none_or(|next| *id < next)
             })
         };
         if is_stale {
@@ -234,7 +235,8 @@ async fn prepare(
         let state = inner.state.borrow();
         let version = &state.view.version;
         if state.newest_sequence() >= staged.sequence {
-            let cause = "more was written while the restore was staged than it has numbers for".to_owned();
+            let cause =
+                "more was written while the restore was staged than it has numbers for".to_owned();
             return Err(StorageError::Background { cause });
         }
         let level = if replace { inner.policy.borrow().bottom() } else { 0 };
@@ -272,7 +274,9 @@ async fn flush_all(
                 return Err(error);
             }
             let frozen = state.memtable.frozen_count() == 0 && state.freezes > begun;
-            if (held && state.is_quiet()) || (!held && (frozen || state.memtable.active().sequence == 0)) {
+            if (held && state.is_quiet())
+                || (!held && (frozen || state.memtable.active().sequence == 0))
+            {
                 return Ok(());
             }
             state.freeze_asked |= state.memtable.active().sequence > 0

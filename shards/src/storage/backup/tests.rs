@@ -1,4 +1,5 @@
 //! Backups of real shards on the disk of this machine, and what is read from them.
+#![expect(clippy::disallowed_methods, reason = "a test may block")]
 
 use std::{
     collections::BTreeMap,
@@ -78,13 +79,10 @@ impl Site {
         let snapshot = self.snapshots.take(Instant::now());
         meanwhile.await;
         let place = (draft.folder.clone(), draft.id);
-        let copied = self.shard.copy(
-            snapshot.epoch(),
-            place,
-            draft.parent.clone(),
-            Control::new(0),
-            || drop(snapshot),
-        );
+        let copied =
+            self.shard.copy(snapshot.epoch(), place, draft.parent.clone(), Control::new(0), || {
+                drop(snapshot)
+            });
         draft.finish(vec![copied.await.unwrap()]).unwrap().0
     }
 
@@ -92,7 +90,7 @@ impl Site {
         let (folder, parent) = self.roots.existing(name)?;
         let mut reader = Reader::open(&folder, &parent, "default")?;
         let mut contents = Contents::new();
-        while let Some(entry) = reader.next()? {
+        while let Some(entry) = reader.next_entry()? {
             let Kept::Value(kept) = entry.kept else { panic!("a deletion is no row") };
             let value = Value { data: entry.data, meta: kept.meta };
             contents.insert((entry.collection.to_string(), entry.key.to_vec()), value);
@@ -151,7 +149,8 @@ async fn contents_of(shard: &Shard) -> Contents {
 
 fn value(seed: usize, bytes: usize) -> Value {
     let data: Vec<u8> = (0..bytes).map(|at| (at * 7 + seed * 13 + at / 251) as u8).collect();
-    let meta = Meta { size: bytes as u64, checksum: seed as u32, created_at: -1, ..Meta::default() };
+    let meta =
+        Meta { size: bytes as u64, checksum: seed as u32, created_at: -1, ..Meta::default() };
     Value { data: Bytes::from(data), meta }
 }
 
@@ -415,7 +414,9 @@ fn every_flipped_byte_and_every_file_that_is_cut_missing_or_swapped_is_found() {
                 others.push(file);
             }
             // Each file in the place of each other one.
-            for (one, other) in others.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
+            for (one, other) in
+                others.iter().flat_map(|one| others.iter().map(move |other| (one, other)))
+            {
                 if one != other {
                     let whole = fs::read(one).unwrap();
                     fs::copy(other, one).unwrap();
@@ -447,7 +448,7 @@ fn a_version_1_backup_is_read_from_the_published_bytes() {
     let mut reader = Reader::open(&folder, &parent, "mine").unwrap();
     assert_eq!((reader.schema_version(), reader.links()), (1, 1));
     let mut rows = Vec::new();
-    while let Some(entry) = reader.next().unwrap() {
+    while let Some(entry) = reader.next_entry().unwrap() {
         assert_eq!(&*entry.collection, "mine");
         rows.push((entry.key.to_vec(), entry.data.to_vec()));
     }
@@ -541,7 +542,8 @@ fn a_cancelled_copy_leaves_no_backup_and_a_slow_one_keeps_its_pace() {
             glommio::timer::sleep(std::time::Duration::from_millis(50)).await;
             own.cancel();
         });
-        let copied = site.shard.copy(snapshot.epoch(), place, None, control, || drop(snapshot)).await;
+        let copied =
+            site.shard.copy(snapshot.epoch(), place, None, control, || drop(snapshot)).await;
         assert!(matches!(copied, Err(BackupError::Cancelled)));
         cancel.await;
         assert!(site.roots.existing("x").is_err());

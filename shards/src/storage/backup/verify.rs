@@ -48,14 +48,18 @@ impl Verified {
 ///
 /// # Errors
 /// Somebody asked for the end, or a folder cannot be read. What is damaged is no error but found.
-pub fn verify(folder: &Folder, parent: &Folder, control: &Control) -> Result<Verified, BackupError> {
+pub fn verify(
+    folder: &Folder,
+    parent: &Folder,
+    control: &Control,
+) -> Result<Verified, BackupError> {
     let mut found = Verified { links: 1, ..Verified::default() };
     let chain = match read_meta(folder) {
         Ok(BackupMeta::Version1 { keys, .. }) => {
             found.files = 2;
             let read = version_1::Rows::open(folder, keys, "default");
             let read = read.and_then(|mut rows| {
-                while let Some(entry) = rows.next()? {
+                while let Some(entry) = rows.next_entry()? {
                     count(&mut found, entry.key.len() + entry.data.len(), control)?;
                 }
                 Ok(())
@@ -79,7 +83,7 @@ pub fn verify(folder: &Folder, parent: &Folder, control: &Control) -> Result<Ver
         for shard in shards {
             let mut stream = link.stream(shard, true);
             let read = loop {
-                match stream.next() {
+                match stream.next_entry() {
                     Ok(Some(entry)) => {
                         let length = entry.key.len() + entry.data.len();
                         match entry.kept {

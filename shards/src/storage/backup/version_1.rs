@@ -50,7 +50,8 @@ impl Rows {
             }
             error => error,
         })?;
-        let length = file.metadata().map_err(|error| BackupError::io("look at", path.clone(), error))?.len();
+        let length =
+            file.metadata().map_err(|error| BackupError::io("look at", path.clone(), error))?.len();
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut this = Self {
             path,
@@ -79,14 +80,18 @@ impl Rows {
     }
 
     /// The next entry; none at the end. Keys ascend within parts.
-    pub(super) fn next(&mut self) -> Result<Option<Entry>, BackupError> {
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>, BackupError> {
         loop {
             if let Some((key, data)) = self.part.next() {
                 return Ok(Some(self.entry(key, data)));
             }
             if self.left == 0 {
                 let behind = self.length - self.position;
-                return if behind == 0 { Ok(None) } else { Err(self.damaged(format!("{behind} bytes lie behind the last entry"))) };
+                return if behind == 0 {
+                    Ok(None)
+                } else {
+                    Err(self.damaged(format!("{behind} bytes lie behind the last entry")))
+                };
             }
             self.read_part()?;
         }
@@ -133,7 +138,9 @@ impl Rows {
             return Err(self.damaged(format!("{what} of {length} bytes, where {left} are left")));
         }
         if length > bytes_max {
-            return Err(self.damaged(format!("{what} of {length} bytes; the longest is {bytes_max}")));
+            return Err(
+                self.damaged(format!("{what} of {length} bytes; the longest is {bytes_max}"))
+            );
         }
         let mut bytes = vec![0; length as usize];
         self.read(&mut bytes)?;

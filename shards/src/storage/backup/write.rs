@@ -154,7 +154,9 @@ impl Draft {
 fn fits(manifest: &Manifest, source: Source) -> Result<(), &'static str> {
     let Source { directory_id, seed, shards } = source;
     if (manifest.directory_id, manifest.seed, manifest.shards) != (directory_id, seed, shards) {
-        return Err("is of another data directory, or of another number of shards; make a full backup");
+        return Err(
+            "is of another data directory, or of another number of shards; make a full backup",
+        );
     }
     Ok(())
 }
@@ -168,7 +170,9 @@ fn named_parent(
     let (folder, beside) = roots.existing(named)?;
     if beside.shown() != above.shown() {
         let (parent, above) = (folder.shown().display(), above.shown().display());
-        return Err(BackupError::Refused(format!("{parent} does not lie in {above}: a chain lies in one folder")));
+        return Err(BackupError::Refused(format!(
+            "{parent} does not lie in {above}: a chain lies in one folder"
+        )));
     }
     let chain = Chain::open(folder, &beside)?;
     let refuse = |why: &str| {
@@ -188,7 +192,9 @@ fn newest_parent(above: &Folder, source: Source) -> Result<Option<Chain>, Backup
     for (name, _) in siblings(above)? {
         let Ok(link) = above.folder(&name).and_then(Link::open) else { continue };
         let at = link.manifest.created_at_ms;
-        if fits(&link.manifest, source).is_ok() && newest.as_ref().is_none_or(|(last, _)| at > *last) {
+        if fits(&link.manifest, source).is_ok()
+            && newest.as_ref().is_none_or(|(last, _)| at > *last)
+        {
             newest = Some((at, name));
         }
     }
@@ -197,7 +203,9 @@ fn newest_parent(above: &Folder, source: Source) -> Result<Option<Chain>, Backup
         Ok(chain) if chain.length() < LINKS_MAX => Ok(Some(chain)),
         Ok(_) => Ok(None),
         Err(error) => {
-            tracing::warn!("the newest backup cannot be built upon, so this one will be full: {error}");
+            tracing::warn!(
+                "the newest backup cannot be built upon, so this one will be full: {error}"
+            );
             Ok(None)
         }
     }

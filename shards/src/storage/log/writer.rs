@@ -246,7 +246,11 @@ impl Log {
 
     /// Lets the next record have this number, in a segment of its own. All records so far must be in tables, and the manifest
     /// must say that all before `sequence` are.
-    pub(in crate::storage) async fn jump(&mut self, sequence: u64, room: u64) -> Result<(), AppendError> {
+    pub(in crate::storage) async fn jump(
+        &mut self,
+        sequence: u64,
+        room: u64,
+    ) -> Result<(), AppendError> {
         debug_assert!(sequence >= self.sequence);
         let before = std::mem::replace(&mut self.sequence, sequence);
         let begun = self.begin_segment(room).await;

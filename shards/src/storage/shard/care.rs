@@ -7,11 +7,11 @@ use futures_util::future::{Either, LocalBoxFuture, select};
 
 use super::{Shard, StorageError};
 use crate::storage::{
-    backup::{
-        self, BackupError, BackupId, Chain, Control, Copied, CopyJob, Folder, Inspection, Place, Ready,
-        Staged, Switch, Verified,
-    },
     background::{self, Desk, Lost, Urgency},
+    backup::{
+        self, BackupError, BackupId, Chain, Control, Copied, CopyJob, Folder, Inspection, Place,
+        Ready, Staged, Switch, Verified,
+    },
     epoch::Epoch,
     ticket::Ticket,
 };
@@ -70,9 +70,7 @@ impl Shard {
                 Err(StorageError::Background { cause }.into())
             }
             // Dropping the work gives it up.
-            Either::Left((Err(Lost::Stopped), _)) | Either::Right(_) => {
-                Err(BackupError::Cancelled)
-            }
+            Either::Left((Err(Lost::Stopped), _)) | Either::Right(_) => Err(BackupError::Cancelled),
         }
     }
 
@@ -84,7 +82,8 @@ impl Shard {
         match &self.0.store {
             Some(store) => Ok(backup::place(&self.0, store, names).await?),
             None => Err(BackupError::Refused(
-                "storage.engine = \"memory\" keeps no files that a backup could be put beside".into(),
+                "storage.engine = \"memory\" keeps no files that a backup could be put beside"
+                    .into(),
             )),
         }
     }

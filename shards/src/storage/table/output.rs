@@ -25,7 +25,10 @@ pub(in crate::storage) struct Output {
 
 impl Output {
     /// Makes the file, or empties it. Nothing is written yet.
-    pub(in crate::storage) async fn create(disk: &dyn Disk, path: PathBuf) -> Result<Self, StorageError> {
+    pub(in crate::storage) async fn create(
+        disk: &dyn Disk,
+        path: PathBuf,
+    ) -> Result<Self, StorageError> {
         let opened = disk.open(&path, Opening::Fresh).await;
         let file = opened.map_err(|error| StorageError::io("cannot create", &path, error))?;
         let buffer = file.buffer(BUFFER_BYTES);
