@@ -31,11 +31,13 @@ use std::{
 
 use amaters_shards::{
     audit::Rules,
+    jobs::Schedule,
     limits::Limits,
     settings::{
         CompactionSettings, CompactionStrategy, Durability, Engine, SyncMode, TreeSettings,
         WalSettings,
     },
+    storage::{Keep, Roots},
 };
 
 pub use self::refusal::Refusal;
@@ -96,12 +98,25 @@ pub(crate) struct Config {
     pub(crate) admin_from_anywhere: bool,
     /// `authz.audit_…`.
     pub(crate) audit: AuditSettings,
+    /// `snapshot`, and the roots of `admin`.
+    pub(crate) snapshot: SnapshotSettings,
     /// `metrics`.
     pub(crate) metrics: MetricsSettings,
     /// Lines to log at the start: risks that were chosen, and written keys without effect.
     pub(crate) notices: Vec<String>,
     /// The values behind all this, for `--show` and for a later comparison.
     pub(crate) written: Written,
+}
+
+/// `snapshot`, and the roots of `admin`.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotSettings {
+    /// Where backups may lie.
+    pub(crate) roots: Roots,
+    /// Backups that the server takes by itself.
+    pub(crate) schedule: Option<Schedule>,
+    /// Bytes a second; 0: as fast as it goes.
+    pub(crate) rate: u64,
 }
 
 impl Config {
@@ -153,6 +168,7 @@ impl Config {
             slow_request: slow_request(raw.logging.slow_request_ms),
             admin_from_anywhere: raw.auth.enabled || raw.admin.allow_remote,
             audit: audit(&raw)?,
+            snapshot: snapshot(&raw, &data_dir)?,
             metrics: metrics(&raw.metrics, &written),
             notices,
             data_dir,
@@ -264,6 +280,21 @@ fn file(
 /// 0 means that no request is slow.
 fn slow_request(millis: u64) -> Option<Duration> {
     (millis > 0).then(|| Duration::from_millis(millis))
+}
+
+fn snapshot(raw: &raw::Raw, data_dir: &Path) -> Result<SnapshotSettings, Problem> {
+    let snapshot = &raw.snapshot;
+    let mut roots = vec![(data_dir.join(&snapshot.dir), "snapshot.dir")];
+    for root in &raw.admin.path_roots {
+        roots.push((absolute_path(root, "admin.path_roots")?, "admin.path_roots"));
+    }
+    let schedule = snapshot.schedule.as_ref().map(|when| Schedule {
+        when: when.parse().expect("checked as a value of its key"),
+        full_every: snapshot.full_every,
+        keep: Keep { count: snapshot.keep, age: Duration::from_secs(snapshot.keep_days * 86_400) },
+    });
+    let rate = snapshot.rate_mb_per_second * MIB;
+    Ok(SnapshotSettings { roots: Roots::new(roots), schedule, rate })
 }
 
 fn metrics(raw: &raw::Metrics, written: &Written) -> MetricsSettings {

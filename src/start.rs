@@ -106,6 +106,7 @@ fn serve(
     let keep = |opened: tls::Opened| opened.keep(Arc::clone(&telemetry), inbox.requests.clone());
     let tls = opened.map(keep).transpose()?;
     let reactors = amaters_shards::start(settings, &mut waiting)?;
+    reactors.jobs().set_schedule(config.snapshot.schedule);
     let watch = reactors.watch();
     telemetry.has_reactors(&watch);
     directory.has_served()?;
@@ -191,6 +192,8 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         partition: directory.superblock().partition(),
         directory_id: directory.superblock().directory_id,
         pending: None,
+        roots: config.snapshot.roots.clone(),
+        backup_rate: config.snapshot.rate,
         engine: config.engine.clone(),
         memtable_bytes_max: config.memtable_bytes_max,
         tree: config.tree.clone(),

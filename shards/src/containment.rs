@@ -78,6 +78,8 @@ fn reactors() -> Reactors {
         partition: partition(),
         directory_id: 1,
         pending: None,
+        roots: crate::storage::Roots::new([]),
+        backup_rate: 0,
         engine: Engine::Memory,
         memtable_bytes_max: 16 << 20,
         tree: TreeSettings {

@@ -20,13 +20,14 @@ use crate::{
     counters::{Counter, Counters, End},
     failure::Failure,
     grpc::{headers::Headers, method::Method},
+    jobs::Jobs,
     net::{registry::Registry, seldom::Seldom, tls::handshake::Desk},
     payload::{Payload, Writer},
     recent::{Base, Event, RequestLine},
     router::Router,
     rpc::locality::Locality,
     settings::Settings,
-    storage::{Epochs, MergeSlots, Shard, Stats},
+    storage::{Epochs, MergeSlots, Ready, Shard, Stats},
 };
 
 /// One reactor's belongings.
@@ -51,6 +52,8 @@ pub struct Core {
     pub handshakes: Desk,
     /// Lines about clients that speak TLS where none is spoken.
     pub unexpected_tls: Seldom,
+    /// Shards that a restore can be switched into.
+    pub ready: RefCell<Vec<Ready>>,
     /// Requests that have ended in this turn.
     ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
@@ -90,6 +93,8 @@ pub struct Process {
     pub shards: Vec<ArcSwapOption<Stats>>,
     /// For merges of all reactors.
     pub merge_slots: MergeSlots,
+    /// Long work that operators ask for.
+    pub jobs: Arc<Jobs>,
     /// For the shards and the snapshots of all reactors.
     pub epochs: Epochs,
 }
@@ -147,6 +152,7 @@ impl Core {
             registry: Registry::default(),
             handshakes,
             unexpected_tls: Seldom::default(),
+            ready: RefCell::default(),
             ended: RefCell::default(),
             scratch: RefCell::default(),
         }

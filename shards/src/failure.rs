@@ -49,6 +49,9 @@ pub enum Failure {
     /// A scan that has lasted too long.
     #[error("a scan is kept at one instant for at most {seconds} s; ask in parts")]
     ScanTooLong { seconds: u64 },
+    /// A backup whose bytes are not what was written.
+    #[error("{0}")]
+    Damaged(String),
     /// A key outside its bounds.
     #[error("invalid key: {0}")]
     Key(String),

@@ -16,6 +16,7 @@ mod core;
 mod counters;
 mod failure;
 mod grpc;
+pub mod jobs;
 pub mod limits;
 mod mesh;
 mod net;

@@ -36,6 +36,12 @@ impl Partition {
         Self { shards, seed }
     }
 
+    /// Seed of the hash.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// How many shards there are.
     #[must_use]
     pub fn shards(&self) -> u32 {

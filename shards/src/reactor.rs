@@ -17,6 +17,7 @@ use tracing::{error, info};
 
 use crate::{
     core::{Core, Process},
+    jobs::Errand,
     limits::SNAPSHOT_LIFETIME,
     mesh::Port,
     net::{listener, registry::Order},
@@ -48,6 +49,8 @@ pub struct Seed {
     pub beat: Arc<Beat>,
     /// What the control thread wants.
     pub commands: Receiver<Command>,
+    /// What jobs want.
+    pub errands: Receiver<Errand>,
     /// What the control thread is told.
     pub reports: Sender<Report>,
 }
@@ -113,7 +116,7 @@ pub fn run(seed: Seed) {
 }
 
 async fn live(seed: Seed) {
-    let Seed { index, settings, process, port, socket, beat, commands, reports } = seed;
+    let Seed { index, settings, process, port, socket, beat, commands, errands, reports } = seed;
     let shards = match open_shards(index, &settings, &process).await {
         Ok(shards) => shards,
         Err(error) => {
@@ -133,7 +136,7 @@ async fn live(seed: Seed) {
     let numbers = (index as u32..).step_by(reactors);
     let traces = numbers.zip(core.router.local_shards().iter().map(Shard::traces));
     let _ = reports.send(Report::Open(traces.collect()));
-    let result = govern(&core, socket, &beat, &commands, &reports).await;
+    let result = govern(&core, socket, &beat, (&commands, &errands), &reports).await;
     let _ = reports.send(Report::Stopped(result));
 }
 
@@ -223,13 +226,13 @@ async fn govern(
     core: &Rc<Core>,
     socket: Socket,
     beat: &Beat,
-    commands: &Receiver<Command>,
+    (commands, errands): (&Receiver<Command>, &Receiver<Errand>),
     reports: &Sender<Report>,
 ) -> Result<(), String> {
     let mut socket = Some(socket);
     let mut accepting = None;
     loop {
-        match poll_fn(|cx| next_command(core, beat, commands, cx)).await {
+        match poll_fn(|cx| next_command(core, beat, (commands, errands), cx)).await {
             Command::Resolve(decisions) => {
                 let _ = reports.send(match resolve(core, &decisions).await {
                     Ok(()) => Report::Resolved,
@@ -292,13 +295,16 @@ fn run_shards(core: &Core) {
 }
 
 fn next_command(
-    core: &Core,
+    core: &Rc<Core>,
     beat: &Beat,
-    commands: &Receiver<Command>,
+    (commands, errands): (&Receiver<Command>, &Receiver<Errand>),
     cx: &mut Context<'_>,
 ) -> Poll<Command> {
     let _ = beat.poll(cx);
     core.counters().beats.add(1);
+    for errand in errands.try_iter() {
+        glommio::spawn_local(errand.begin(Rc::clone(core))).detach();
+    }
     commands.try_recv().map_or(Poll::Pending, Poll::Ready)
 }
 

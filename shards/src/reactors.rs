@@ -20,6 +20,7 @@ use crate::{
     auth::Guard,
     core::{Process, SlowRequest},
     counters::Counters,
+    jobs::{Jobs, Reach, Runner},
     mesh,
     net::listener,
     pulse::{Beat, Pulse},
@@ -71,6 +72,8 @@ pub struct Reactors {
     members: Vec<Member>,
     /// How long the shards may take to close; without a limit where that is a flush of all that is in memory.
     closing_max: Option<Duration>,
+    /// Leads jobs.
+    runner: Option<JoinHandle<()>>,
 }
 
 struct Member {
@@ -99,6 +102,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
     let count = settings.cpus.len();
     let bind = |error| StartError::Bind { address, error };
     let (address, sockets) = listener::bind(address, count).map_err(bind)?;
+    let (jobs, queue) = Jobs::new(settings.roots.clone(), settings.backup_rate);
     let process = Arc::new(Process {
         started: Instant::now(),
         connections_max: AtomicUsize::new(settings.limits.connections_max),
@@ -112,15 +116,21 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         recovery_steps: (0..count).map(|_| Arc::default()).collect(),
         shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
+        jobs,
         epochs: Epochs::new(count),
     });
     let closing_max = closing_max(&settings.engine);
+    let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
+    let (reach, errands) = Reach::new(beats.iter().cloned());
+    let data_dir = matches!(settings.engine, Engine::Lsm(_)).then(|| settings.tree.dir.clone());
+    let of_directory = (settings.partition, settings.directory_id);
+    let runner = Runner::new(Arc::clone(&process.jobs), reach, of_directory, data_dir);
     let settings = Arc::new(settings);
     let mut members = Vec::new();
-    for (port, socket) in mesh::ports(count).into_iter().zip(sockets) {
+    let seeds = mesh::ports(count).into_iter().zip(sockets).zip(beats).zip(errands);
+    for (((port, socket), beat), errands) in seeds {
         let (commands, orders) = crossbeam_channel::unbounded();
         let (reporter, reports) = crossbeam_channel::unbounded();
-        let beat = Arc::<Beat>::default();
         let seed = Seed {
             index: port.index(),
             settings: Arc::clone(&settings),
@@ -129,6 +139,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
             socket,
             beat: Arc::clone(&beat),
             commands: orders,
+            errands,
             reports: reporter,
         };
         let alive = Arc::<Alive>::default();
@@ -136,7 +147,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         let pulse = Pulse::new(Arc::clone(&beat));
         members.push(Member { thread, alive, beat, pulse, commands, reports });
     }
-    let mut reactors = Reactors { address, process, members, closing_max };
+    let mut reactors = Reactors { address, process, members, closing_max, runner: None };
     let open = |report| match report {
         Report::Open(traces) => Ok(traces),
         other => Err(other),
@@ -148,6 +159,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
     reactors.wait_for(|report| matches!(report, Report::Resolved), waiting)?;
     reactors.command(&Command::Listen);
     reactors.wait_for(|report| matches!(report, Report::Listening), waiting)?;
+    reactors.runner = Some(runner.start(queue).map_err(StartError::Thread)?);
     Ok(reactors)
 }
 
@@ -284,9 +296,15 @@ impl Reactors {
         self.process.merge_slots.set_max(count);
     }
 
+    /// Long work that operators ask for.
+    pub fn jobs(&self) -> &Arc<Jobs> {
+        &self.process.jobs
+    }
+
     /// Stops accepting and tells clients to go elsewhere; returns at once.
     pub fn drain(&self) {
         self.process.draining.store(true, Relaxed);
+        self.process.jobs.stop();
         self.command(&Command::Drain);
     }
 
@@ -307,6 +325,13 @@ impl Reactors {
             self.pulse();
             waiting();
             thread::sleep(LOOK);
+        }
+        if let Some(runner) = self.runner.take() {
+            while !runner.is_finished() && self.dead().is_none() {
+                self.pulse();
+                waiting();
+                thread::sleep(LOOK);
+            }
         }
         self.command(&Command::Stop);
         let end = self.closing_max.map(|time| deadline.max(Instant::now()) + time);

@@ -24,6 +24,10 @@ pub struct Settings {
     pub directory_id: u64,
     /// A restore that was decided before this start.
     pub pending: Option<Arc<crate::storage::Pending>>,
+    /// Where backups may lie.
+    pub roots: crate::storage::Roots,
+    /// Bytes a second for backups and checks; 0: as fast as it goes.
+    pub backup_rate: u64,
     /// Where values are kept.
     pub engine: Engine,
     /// Memory for entries, summed over all shards.

@@ -85,9 +85,14 @@ mod tests;
 pub use answer::{Answer, Later};
 pub use backup::{
     BackupError, BackupId, BackupMeta, Chain, Control, Copied, DataFile, Draft, Folder, Fresh,
-    Keep, Manifest, Pending, Place, Reader, Ready, Restored, Roots, Source, Staged, Switch,
-    Verified, make_shards, prune, read_through, stage_all, verify,
+    Keep, Manifest, Pending, Place, Reader, Ready, Restored, Roots, SCHEDULED, Source, Staged,
+    Switch, Verified, make_shards, newest_scheduled, prune, read_through, stage_all, sweep, verify,
 };
+/// Gives this thread the lowest priority: what it does is to disturb no reactor.
+pub(crate) fn work_quietly() {
+    background::work_quietly();
+}
+
 pub use check::{CheckOptions, Checked, Finding, check};
 pub use compaction::MergeSlots;
 pub use epoch::{Epoch, Epochs, Snapshot, Snapshots, Verdict};
@@ -96,7 +101,7 @@ pub use locks::LockSet;
 pub use page::{Page, PageLimit};
 pub use part::{Batch, BatchId, Writers};
 pub use partners::Partners;
-pub use shard::{EngineOptions, Options, Shard};
+pub use shard::{Compacted, EngineOptions, Options, Shard};
 pub use stats::{Level, Operations, Recovery, Stats};
 pub use ticket::Ticket;
 pub use traces::{Decisions, Traces};

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     core::{Health, Process},
     counters::Counters,
+    jobs::Jobs,
     storage::Stats,
 };
 
@@ -54,6 +55,11 @@ impl Watch {
     /// Merges of tables that may run at once.
     pub fn merges_max(&self) -> usize {
         self.0.merge_slots.max()
+    }
+
+    /// Long work that operators ask for.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Steps of recovery so far; it stands still when recovery does.

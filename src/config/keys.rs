@@ -6,7 +6,10 @@
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive};
 
-use amaters_shards::limits::Limits;
+use amaters_shards::{
+    jobs::{NoTime, When},
+    limits::Limits,
+};
 use toml::Value;
 
 use crate::cores::Cores;
@@ -38,6 +41,8 @@ pub(crate) enum Kind {
     Choices(&'static [&'static str]),
     /// A count of CPUs or a list of them.
     Cores,
+    /// An interval or a time of day.
+    When,
 }
 
 /// One key of the configuration.
@@ -122,6 +127,9 @@ impl Key {
                     .map(Value::Array)
                     .ok_or_else(|| self.bound());
             }
+            (Kind::When, Value::String(text)) => {
+                return text.parse::<When>().map(|_| value).map_err(|NoTime| self.bound());
+            }
             (Kind::Cores, Value::String(text)) => return text.parse::<Cores>().map(|_| value),
             (Kind::Cores, Value::Integer(count)) => *count > 0,
             _ => false,
@@ -168,6 +176,9 @@ impl Key {
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::Texts => "a list of texts".into(),
             Kind::Choices(words) => format!("a list of {}", words.join(", ")),
+            Kind::When => {
+                "an interval from \"1m\" to \"366d\", as \"6h\", or a time of day in UTC, as \"03:30\"".into()
+            }
             Kind::Cores => "a count of CPUs, as 2, or a list of them, as \"0-3,5\"".into(),
         }
     }
@@ -217,6 +228,7 @@ const CLUSTER: &str = "cluster.enabled";
 const FILE: &str = "logging.file_enabled";
 const METRICS: &str = "metrics.enabled";
 const AUTH: &str = "auth.enabled";
+
 const AUDIT: &str = "authz.audit_enabled";
 
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
@@ -391,6 +403,21 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("authz.audit_rotation.max_backups", Kind::Integer(0..=10_000), "100",
         "Old audit files that are kept.").under(AUDIT).live(),
 
+    Key::new("snapshot.dir", Kind::Path, r#""snapshots""#,
+        "Where backups lie, made when it is missing; relative to the data directory. A backup's path may be relative to it."),
+    Key::new("snapshot.schedule", Kind::When, "",
+        "Take a backup by itself so long after the last one (\"6h\") or each day at that time in UTC (\"03:30\"); unset takes none.").live(),
+    Key::new("snapshot.full_every", Kind::Integer(1..=1000), "7",
+        "One in so many scheduled backups is a full one, the others are incremental; 1 makes all of them full.").live(),
+    Key::new("snapshot.keep", Kind::Integer(0..=100_000), "0",
+        "After a scheduled backup, keep so many scheduled ones, and all that those rest on; 0 with keep_days = 0 keeps all.").live(),
+    Key::new("snapshot.keep_days", Kind::Integer(0..=36_500), "0",
+        "Keep also the scheduled backups of so many days; 0 keeps none for their age.").live(),
+    Key::new("snapshot.rate_mb_per_second", Kind::Integer(0..=1_048_576), "0",
+        "How fast backups and checks may go, in MiB a second; 0 is as fast as it goes. For those that begin later.").live(),
+
+    Key::new("admin.path_roots", Kind::Texts, r#"["/var/lib/amaters/snapshots"]"#,
+        "Folders beside snapshot.dir under which backups may be written and read."),
     Key::new("admin.allow_remote", Kind::Flag, "false",
         "Take admin commands that write files or change the server from other machines too while auth.enabled is false.").live(),
 ];

@@ -18,6 +18,7 @@ pub(crate) struct Raw {
     pub(crate) metrics: Metrics,
     pub(crate) auth: Auth,
     pub(crate) authz: Authz,
+    pub(crate) snapshot: Snapshot,
     pub(crate) admin: Admin,
 }
 
@@ -239,4 +240,15 @@ pub(crate) struct Authz {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Admin {
     pub(crate) allow_remote: bool,
+    pub(crate) path_roots: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) dir: PathBuf,
+    pub(crate) schedule: Option<String>,
+    pub(crate) full_every: usize,
+    pub(crate) keep: usize,
+    pub(crate) keep_days: u64,
+    pub(crate) rate_mb_per_second: u64,
 }

@@ -92,6 +92,10 @@ impl Control<'_> {
                 reactors.set_compaction(next.tree.compaction);
             }
             "admin.allow_remote" => reactors.set_admin_from_anywhere(next.admin_from_anywhere),
+            "snapshot.rate_mb_per_second" => reactors.jobs().set_rate(next.snapshot.rate),
+            path if path.starts_with("snapshot.") => {
+                reactors.jobs().set_schedule(next.snapshot.schedule);
+            }
             "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
             // Applied as a whole; the interval is looked up each time.
             path if path.starts_with("logging.") || path.starts_with("metrics.") => {}

@@ -96,6 +96,7 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Malformed(_) => ErrorCode::ErrorProtocolMalformedMessage,
         Failure::MissingField(_) => ErrorCode::ErrorProtocolMissingField,
         Failure::InvalidRequest(_) => ErrorCode::ErrorProtocolInvalidRequest,
+        Failure::Damaged(_) => ErrorCode::ErrorStorageCorrupted,
         Failure::Storage(error) => storage_code(error),
         Failure::Checksum { .. } => ErrorCode::ErrorStorageIo,
         Failure::InvalidOperation(_) => ErrorCode::ErrorComputeInvalidOperation,

@@ -84,6 +84,7 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
             })
         }
         Operation::Finish { batch } => Ok(Outcome::after(Reply::Done, shard.finish(&batch)?)),
+        Operation::Collections => Ok(Outcome::Ready(Reply::Names(shard.collections()))),
         Operation::Sync => Ok(Outcome::after(Reply::Done, shard.sync()?)),
         Operation::NoteCommitted(batches) => {
             Ok(Outcome::after(Reply::Done, shard.note_committed(&batches)?))
@@ -317,6 +318,7 @@ impl Reply {
             Self::Affected(_)
             | Self::Unmet(_)
             | Self::Done
+            | Self::Names(_)
             | Self::Recent(_)
             | Self::Prepared(None) => 0,
             Self::Page(page) => page.rows.iter().map(row_bytes).sum(),

@@ -40,6 +40,8 @@ pub enum Operation {
     Prepare(Prepare),
     /// The verdict of a batch across shards is set.
     Finish { batch: Arc<Batch> },
+    /// Tell the names of all collections.
+    Collections,
     /// Make durable what has been logged.
     Sync,
     /// Note in the log that these batches count, durably.
@@ -103,6 +105,8 @@ pub enum Reply {
     Unmet(Box<Unmet>),
     /// Of a share of a batch across shards; none if a lock was in the way.
     Prepared(Option<Answers>),
+    /// Of the names of collections.
+    Names(Vec<Arc<str>>),
     /// Of what happened lately on a reactor.
     Recent(Share),
     /// Of what says nothing but that it is done.

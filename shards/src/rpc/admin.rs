@@ -1,50 +1,64 @@
 //! The admin protocol of existing clients: a get of `__admin__:COMMAND words`, answered by JSON in the value.
+//! `docs/reference/admin.md` has every command.
+//!
+//! ```text
+//! words    the text, taken apart                       pure
+//! logs     LOGS                                        what happened lately
+//! figures  STATS METRICS CLUSTER_INFO NODES            numbers
+//! jobs     BACKUP RESTORE VERIFY COMPACT JOBS CANCEL   long work: answered when it has ended, or after a few seconds
+//! ```
 //!
 //! A command that is not known has no value. What a known one refuses is an in-band error: a value would be taken for success.
+
+pub mod figures;
+pub mod jobs;
+pub mod logs;
+mod words;
 
 use std::rc::Rc;
 
 use bytes::Bytes;
-use serde_json::json;
 
+use self::{jobs::Order, logs::Logs};
 use super::check;
-use crate::{
-    core::Core,
-    failure::Failure,
-    recent::{Entry, Event, LINES_MAX, merge},
-    router::operation::Reply,
-    utc::rfc3339,
-};
+use crate::{core::Core, failure::Failure, recent::merge, router::operation::Reply};
 
 /// A command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// `LOGS count follow since`: what happened lately.
     Logs(Logs),
+    /// `STATS`
+    Stats,
+    /// `METRICS`
+    Metrics,
+    /// `CLUSTER_INFO`
+    ClusterInfo,
+    /// `NODES`
+    Nodes,
+    /// About a job.
+    Job(Order),
     /// One that is not known.
     Unknown,
 }
-
-/// Which lines are wanted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Logs {
-    /// So many, the newest.
-    count: usize,
-    /// None before this number.
-    since: u64,
-}
-
-/// Lines where nobody says how many.
-const COUNT: usize = 100;
-const LOGS_USAGE: &str = "LOGS takes a count, then true or false for follow, then with true the next_seq of the answer before";
 
 impl Command {
     /// What is asked, without its words.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Logs(_) => "LOGS",
+            Self::Stats => "STATS",
+            Self::Metrics => "METRICS",
+            Self::ClusterInfo => "CLUSTER_INFO",
+            Self::Nodes => "NODES",
+            Self::Job(order) => order.name(),
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether it writes files or changes the server.
+    pub fn is_order(&self) -> bool {
+        matches!(self, Self::Job(order) if order.changes())
     }
 
     /// Reads what stands behind the prefix.
@@ -53,43 +67,28 @@ impl Command {
     /// Words that the command does not take.
     pub fn parse(text: &[u8]) -> Result<Self, Failure> {
         let text = String::from_utf8_lossy(text);
-        let mut words = text.split_whitespace();
-        let command = words.next().unwrap_or_default().to_ascii_uppercase();
-        let words: Vec<_> = words.map(unquoted).collect();
-        match command.as_str() {
+        let name = text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        let known = ["LOGS", "STATS", "METRICS", "CLUSTER_INFO", "NODES"];
+        if !known.contains(&&*name) && !jobs::COMMANDS.contains(&&*name) {
+            return Ok(Self::Unknown);
+        }
+        let words = words::split(&text)?.split_off(1);
+        match &*name {
             "LOGS" => Logs::parse(&words).map(Self::Logs),
-            _ => Ok(Self::Unknown),
+            "STATS" => alone(&name, &words, Self::Stats),
+            "METRICS" => alone(&name, &words, Self::Metrics),
+            "CLUSTER_INFO" => alone(&name, &words, Self::ClusterInfo),
+            "NODES" => alone(&name, &words, Self::Nodes),
+            _ => Order::parse(&name, words).map(Self::Job),
         }
     }
 }
 
-/// Clients quote words that have spaces; those of ours have none.
-fn unquoted(word: &str) -> &str {
-    word.strip_prefix('"').and_then(|word| word.strip_suffix('"')).unwrap_or(word)
-}
-
-impl Logs {
-    fn parse(words: &[&str]) -> Result<Self, Failure> {
-        let refuse = |word: &str| Failure::InvalidRequest(format!("{LOGS_USAGE}; not {word:?}"));
-        let mut logs = Self { count: COUNT, since: 0 };
-        if let Some(word) = words.first() {
-            let count = word.parse::<u64>().map_err(|_| refuse(word))?;
-            logs.count = usize::try_from(count).unwrap_or(LINES_MAX).min(LINES_MAX);
-        }
-        let follows = match words.get(1).map(|word| word.to_ascii_lowercase()).as_deref() {
-            None | Some("false" | "0") => false,
-            Some("true" | "1" | "follow") => true,
-            Some(word) => return Err(refuse(word)),
-        };
-        match words.get(2) {
-            None => {}
-            Some(word) if follows => logs.since = word.parse().map_err(|_| refuse(word))?,
-            Some(word) => return Err(refuse(word)),
-        }
-        match words.get(3) {
-            None => Ok(logs),
-            Some(word) => Err(refuse(word)),
-        }
+/// A command that takes no words.
+fn alone(name: &str, words: &[String], command: Command) -> Result<Command, Failure> {
+    match words.first() {
+        None => Ok(command),
+        Some(word) => Err(Failure::InvalidRequest(format!("{name} takes no words; not {word:?}"))),
     }
 }
 
@@ -98,54 +97,25 @@ impl Logs {
 /// # Errors
 /// What it refuses.
 pub async fn run(core: &Rc<Core>, command: Command) -> Result<Reply, Failure> {
-    match command {
-        Command::Unknown => Ok(Reply::Value(None)),
+    let json = match command {
+        Command::Unknown => return Ok(Reply::Value(None)),
         Command::Logs(logs) => {
             let (entries, next) = merge(core.router.all_recent(logs.since).await?, logs.count);
-            value(lines(&entries, next))
+            logs::lines(&entries, next)
         }
-    }
-}
-
-fn value(json: serde_json::Value) -> Result<Reply, Failure> {
-    Ok(Reply::Value(Some(check::value(Bytes::from(json.to_string()), None)?)))
-}
-
-/// The union of what existing clients read, and numbers to follow by.
-fn lines(entries: &[Entry], next: u64) -> serde_json::Value {
-    let line = |entry: &Entry| {
-        json!({
-            "message": message(&entry.event),
-            "timestamp": entry.unix_millis / 1000,
-            "timestamp_ms": entry.unix_millis,
-            "seq": entry.sequence,
-        })
+        Command::Stats => figures::stats(core).await?,
+        Command::Metrics => figures::metrics(core),
+        Command::ClusterInfo => figures::cluster_info(core),
+        Command::Nodes => figures::nodes(core),
+        Command::Job(order) => jobs::run(core, order).await?,
     };
-    let text = |entry: &Entry| format!("{} {}", rfc3339(entry.unix_millis), message(&entry.event));
-    json!({
-        "lines": entries.iter().map(line).collect::<Vec<_>>(),
-        "logs": entries.iter().map(text).collect::<Vec<_>>(),
-        "follow_supported": true,
-        "next_seq": next,
-    })
-}
-
-fn message(event: &Event) -> String {
-    match event {
-        Event::Request { line, latency, failed } => {
-            let failed = if *failed { ", failed" } else { "" };
-            format!("{line} ({} ms{failed})", latency.as_millis())
-        }
-        Event::Note(text) => text.clone(),
-    }
+    Ok(Reply::Value(Some(check::value(Bytes::from(json.to_string()), None)?)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::recent::{RequestLine, Verb};
+    use crate::recent::LINES_MAX;
 
     fn parsed(text: &str) -> Result<Command, String> {
         Command::parse(text.as_bytes()).map_err(|failure| failure.to_string())
@@ -166,29 +136,5 @@ mod tests {
         for unknown in ["", "LOG 1", "NOSUCHCOMMAND with words"] {
             assert_eq!(parsed(unknown), Ok(Command::Unknown), "{unknown}");
         }
-    }
-
-    #[test]
-    fn lines_are_as_the_guide_shows_them() {
-        let request = Event::Request {
-            line: RequestLine::new(Verb::Get, b"users:42"),
-            latency: Duration::from_micros(3999),
-            failed: false,
-        };
-        let entries =
-            [Entry { sequence: 77, unix_millis: 1_746_690_000_123, event: request.clone() }];
-        let lines = lines(&entries, 78);
-        let expected = json!({
-            "lines": [{
-                "message": "GET users:42 (3 ms)",
-                "timestamp": 1_746_690_000u64,
-                "timestamp_ms": 1_746_690_000_123u64,
-                "seq": 77,
-            }],
-            "logs": ["2025-05-08T07:40:00.123Z GET users:42 (3 ms)"],
-            "follow_supported": true,
-            "next_seq": 78,
-        });
-        assert_eq!(lines, expected);
     }
 }

@@ -175,7 +175,12 @@ fn reply_length(reply: &Reply) -> usize {
         Reply::Value(Some(value)) => nested(nested(blob_length(value))),
         Reply::Affected(rows) => nested(number(*rows)),
         Reply::Page(page) => nested(rows_length(&page.rows)),
-        Reply::Batch(_) | Reply::Unmet(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
+        Reply::Batch(_)
+        | Reply::Unmet(_)
+        | Reply::Prepared(_)
+        | Reply::Names(_)
+        | Reply::Recent(_)
+        | Reply::Done => {
             unreachable!("no client is answered with these")
         }
     }
@@ -199,7 +204,12 @@ fn write_reply(writer: &mut Writer<'_>, reply: &Reply) {
             put_nested(buffer, 2, rows_length(&page.rows));
             write_rows(writer, 2, &page.rows);
         }
-        Reply::Batch(_) | Reply::Unmet(_) | Reply::Prepared(_) | Reply::Recent(_) | Reply::Done => {
+        Reply::Batch(_)
+        | Reply::Unmet(_)
+        | Reply::Prepared(_)
+        | Reply::Names(_)
+        | Reply::Recent(_)
+        | Reply::Done => {
             unreachable!("no client is answered with these")
         }
     }

@@ -30,6 +30,9 @@ pub fn plan(core: &Core, access: &Access, plan: &Plan) -> Result<(), Failure> {
             entries(Action::Read, collection, Keys::ALL)?;
             entries(Action::Write, collection, Keys::ALL)
         }
+        Plan::Command(command) if command.is_order() => {
+            access.authorize_order(core, command.name())
+        }
         Plan::Command(command) => access.authorize_admin(core, command.name()),
     }
 }

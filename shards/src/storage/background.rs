@@ -16,7 +16,7 @@ mod reply;
 mod thread;
 
 pub(super) use pace::{GivenUp, Pace};
-pub(super) use thread::BackgroundThread;
+pub(super) use thread::{BackgroundThread, work_quietly};
 
 use std::{
     any::Any,

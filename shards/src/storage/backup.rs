@@ -40,7 +40,7 @@ pub use chain::{Chain, Reader};
 pub use copy::{Control, Copied};
 pub use error::BackupError;
 pub use folder::{Folder, Roots};
-pub use keep::{Keep, prune};
+pub use keep::{Keep, SCHEDULED, newest_scheduled, prune, sweep};
 pub use manifest::{DataFile, Manifest};
 pub use meta::{BackupId, BackupMeta};
 pub use pending::Pending;
@@ -51,6 +51,6 @@ pub use verify::{Verified, verify};
 pub use write::{Draft, Source};
 
 pub(super) use copy::CopyJob;
-pub(super) use cut::cut;
+pub(super) use cut::{cut, flush};
 pub(super) use inspect::Inspection;
 pub(super) use switch::{place, switch};

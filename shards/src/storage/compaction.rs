@@ -34,7 +34,7 @@ pub(super) use job::{Job, JobError};
 pub(super) use plan::Plan;
 pub(super) use policy::{Policy, Strategy};
 pub(super) use pressure::{Grade, Pressure};
-pub(super) use shape::Shape;
+pub(super) use shape::{KeyRange, Shape};
 pub use slots::MergeSlots;
 
 /// The next thing to do; `None` if all is well, or if what is to be done waits for plans that are being carried out.

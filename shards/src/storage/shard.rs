@@ -3,6 +3,8 @@
 mod batches;
 mod care;
 
+pub use care::Compacted;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     path::PathBuf,

@@ -372,6 +372,11 @@ impl State {
         self.memtable.frozen().chain(self.past.layers_at(epoch)).cloned().collect()
     }
 
+    /// The last record in a frozen layer; 0 if there is none.
+    pub(super) fn newest_frozen(&self) -> Sequence {
+        self.memtable.frozen().next().map_or(0, |layer| layer.last())
+    }
+
     /// The number of the shard.
     pub(super) fn number(&self) -> u32 {
         self.shard
@@ -481,6 +486,7 @@ impl State {
             sequence: sequences.max().unwrap_or(0).max(flushed_sequence),
             flushed_sequence,
             memtable_bytes: self.memtable.bytes(),
+            memtable_entries: self.memtable.totals().map(|sum| sum.values + sum.tombstones).sum(),
             snapshot_bytes: self.memtable.overwritten_bytes() + self.past.bytes(),
             staged_bytes: self.staged_bytes,
             tables: self.view.version.tables().count() as u64,

@@ -24,6 +24,8 @@ pub struct Stats {
     pub entries: u64,
     /// Memory that those count for which are not in tables yet.
     pub memtable_bytes: u64,
+    /// Entries that are not in tables yet, tombstones among them.
+    pub memtable_entries: u64,
     /// Memory of what only scans that go on still see; that in memtables counts there, too.
     pub snapshot_bytes: u64,
     /// Bytes that wait for the log.

@@ -63,6 +63,11 @@ impl Drop for BackgroundThread {
     }
 }
 
+/// Gives this thread the lowest priority.
+pub(in crate::storage) fn work_quietly() {
+    settle_down(None);
+}
+
 /// Lowest priority, one core. What the system refuses is worth a warning: work goes on, and reactors feel it.
 fn settle_down(cpu: Option<usize>) {
     if let Some(cpu) = cpu {

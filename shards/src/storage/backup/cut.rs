@@ -9,6 +9,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
+use super::{BackupError, Control};
 use crate::storage::{
     PageLimit, Shard, StorageError,
     entry::{Change, CollectionId},
@@ -97,6 +98,34 @@ async fn freeze(inner: &Inner, store: &Store) -> Result<(), StorageError> {
     }
     let cause = "the memtable cannot be frozen; is there room on the disk of the log?".to_owned();
     Err(StorageError::Background { cause })
+}
+
+/// Has all that is in memory now flushed, and tells how many entries that were.
+pub(in crate::storage) async fn flush(
+    inner: &Inner,
+    store: &Store,
+    control: &Control,
+) -> Result<u64, BackupError> {
+    let entries = {
+        let state = inner.state.borrow();
+        state.memtable.totals().map(|totals| totals.values + totals.tombstones).sum()
+    };
+    freeze(inner, store).await?;
+    let until = inner.state.borrow().newest_frozen();
+    loop {
+        {
+            let state = inner.state.borrow();
+            state.check_poisoned()?;
+            if let Some(error) = &state.flush_failed {
+                return Err(error.clone().into());
+            }
+            if state.flushed >= until {
+                return Ok(entries);
+            }
+        }
+        control.check()?;
+        inner.clock.sleep(LOOK).await;
+    }
 }
 
 /// One step.

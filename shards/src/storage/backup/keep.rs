@@ -30,22 +30,40 @@ struct Known {
     created_at_ms: u64,
 }
 
-/// Removes the backups of one data directory from a folder that need not be kept, the oldest last, and what is left of those
-/// that were not finished. Tells the names that it removed.
+/// What the names of scheduled backups begin with; others are never removed.
+pub const SCHEDULED: &str = "auto-";
+
+/// The newest scheduled backup of one data directory in a folder: when it was begun, in seconds since the Unix epoch, and how
+/// long its chain is.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn newest_scheduled(
+    folder: &Folder,
+    directory_id: u64,
+) -> Result<Option<(u64, usize)>, BackupError> {
+    let known = known(folder, directory_id)?;
+    let scheduled = known.iter().filter(|known| known.name.starts_with(SCHEDULED));
+    let Some(newest) = scheduled.max_by_key(|known| known.created_at_ms) else { return Ok(None) };
+    let parents: HashMap<BackupId, Option<BackupId>> =
+        known.iter().map(|known| (known.id, known.parent)).collect();
+    let (mut next, mut length) = (Some(newest.id), 0);
+    while let Some(id) = next
+        && length < known.len()
+    {
+        length += 1;
+        next = parents.get(&id).copied().flatten();
+    }
+    Ok(Some((newest.created_at_ms / 1000, length)))
+}
+
+/// Removes the scheduled backups of one data directory from a folder that need not be kept, the newest first, so that nothing
+/// is removed before what rests on it. Tells their names.
 ///
 /// # Errors
 /// The disk refuses something.
 pub fn prune(folder: &Folder, directory_id: u64, keep: Keep) -> Result<Vec<String>, BackupError> {
-    let mut known = Vec::new();
-    for (name, _) in siblings(folder)? {
-        let Ok(link) = folder.folder(&name).and_then(Link::open) else { continue };
-        let manifest = link.manifest;
-        if manifest.directory_id == directory_id {
-            let (id, parent, created_at_ms) =
-                (manifest.id, manifest.parent, manifest.created_at_ms);
-            known.push(Known { name, id, parent, created_at_ms });
-        }
-    }
+    let known = known(folder, directory_id)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let gone = superfluous(known, keep, now);
     for name in &gone {
@@ -58,20 +76,56 @@ pub fn prune(folder: &Folder, directory_id: u64, keep: Keep) -> Result<Vec<Strin
     Ok(gone)
 }
 
+/// Removes what is left of scheduled backups that were not finished.
+///
+/// # Errors
+/// The disk refuses something.
+pub fn sweep(folder: &Folder) -> Result<(), BackupError> {
+    for name in folder.names()? {
+        if name.starts_with(SCHEDULED) && name.ends_with(PARTIAL) {
+            folder.remove(&name)?;
+        }
+    }
+    Ok(())
+}
+
+fn known(folder: &Folder, directory_id: u64) -> Result<Vec<Known>, BackupError> {
+    let mut known = Vec::new();
+    for (name, _) in siblings(folder)? {
+        let Ok(link) = folder.folder(&name).and_then(Link::open) else { continue };
+        let manifest = link.manifest;
+        if manifest.directory_id == directory_id {
+            let (id, parent, created_at_ms) =
+                (manifest.id, manifest.parent, manifest.created_at_ms);
+            known.push(Known { name, id, parent, created_at_ms });
+        }
+    }
+    Ok(known)
+}
+
 /// Names of those that need not be kept, the newest first: nothing is removed before what rests on it.
 fn superfluous(mut known: Vec<Known>, keep: Keep, now: Duration) -> Vec<String> {
     if keep == Keep::default() {
         return Vec::new();
     }
     known.sort_by_key(|known| std::cmp::Reverse(known.created_at_ms));
+    let is_scheduled = |known: &Known| known.name.starts_with(SCHEDULED);
     let oldest = now.saturating_sub(keep.age).as_millis() as u64;
     let is_kept = |(age, known): &(usize, &Known)| {
-        *age < keep.count || (!keep.age.is_zero() && known.created_at_ms >= oldest)
+        !is_scheduled(known)
+            || *age < keep.count
+            || (!keep.age.is_zero() && known.created_at_ms >= oldest)
     };
     let parents: HashMap<BackupId, Option<BackupId>> =
         known.iter().map(|known| (known.id, known.parent)).collect();
     let mut needed = BTreeSet::new();
-    for (_, kept) in known.iter().enumerate().filter(is_kept) {
+    let mut scheduled = 0;
+    let aged = known.iter().map(|known| {
+        let age = scheduled;
+        scheduled += usize::from(is_scheduled(known));
+        (age, known)
+    });
+    for (_, kept) in aged.filter(is_kept) {
         let mut next = Some(kept.id);
         while let Some(id) = next.filter(|id| needed.insert(*id)) {
             next = parents.get(&id).copied().flatten();
@@ -90,7 +144,7 @@ mod tests {
     fn days(count: u8, full: &[u8]) -> Vec<Known> {
         let id = |day: u8| BackupId([day; 16]);
         let known = |day: u8| Known {
-            name: day.to_string(),
+            name: format!("{SCHEDULED}{day}"),
             id: id(day),
             parent: (!full.contains(&day)).then(|| id(day - 1)),
             created_at_ms: u64::from(day) * DAY,
@@ -100,7 +154,8 @@ mod tests {
 
     fn gone(known: Vec<Known>, count: usize, days: u64) -> Vec<String> {
         let age = Duration::from_millis(days * DAY);
-        superfluous(known, Keep { count, age }, Duration::from_millis(10 * DAY))
+        let gone = superfluous(known, Keep { count, age }, Duration::from_millis(10 * DAY));
+        gone.into_iter().map(|name| name.trim_start_matches(SCHEDULED).to_owned()).collect()
     }
 
     #[test]
@@ -110,6 +165,14 @@ mod tests {
         assert_eq!(gone(days(10, &all), 0, 7), ["2", "1"]);
         assert_eq!(gone(days(10, &all), 3, 8), ["1"]);
         assert_eq!(gone(days(10, &all), 0, 0), [""; 0], "nobody asked for anything to go");
+    }
+
+    #[test]
+    fn what_somebody_has_asked_for_stays_and_does_not_count() {
+        let mut known = days(10, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        known[9].name = "mine".into();
+        known[0].name = "oldest".into();
+        assert_eq!(gone(known, 7, 0), ["2"]);
     }
 
     #[test]

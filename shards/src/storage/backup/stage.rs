@@ -11,12 +11,13 @@
 use std::{collections::BTreeMap, ops::Range, path::PathBuf, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::{BackupError, chunk::Kept, stream::Entry};
 use crate::storage::{
     StorageError,
     blob::{self, Head, Placing, Spot},
-    disk::Disk,
+    disk::{Disk, blocking::StdDisk},
     entry::{BlobRef, ChangeRef, CollectionId, Sequence, push_table_key},
     header::Binding,
     table::{self, Builder, BuilderOptions, TableMeta},
@@ -273,6 +274,12 @@ impl Stage {
 }
 
 impl Staged {
+    /// Removes the files, with calls that block, where they will not be needed.
+    pub fn discard(&self, place: &Place) {
+        // A disk that blocks is always ready.
+        let _ = self.remove(&StdDisk, &place.dir).now_or_never();
+    }
+
     /// Removes the files. What stays is removed by the next start.
     pub(in crate::storage) async fn remove(&self, disk: &dyn Disk, dir: &std::path::Path) {
         for meta in self.runs.iter().flatten() {

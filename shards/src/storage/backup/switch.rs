@@ -78,6 +78,12 @@ impl Switch {
         self.phase.store(DECIDED, SeqCst);
     }
 
+    /// Whether it is.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.phase.load(SeqCst) == DECIDED
+    }
+
     /// There will be none: shards go on as they were.
     pub fn give_up(&self) {
         self.phase.store(GIVEN_UP, SeqCst);

@@ -77,6 +77,12 @@ impl Draft {
         Ok(Self { above, name, folder, id, parent, source, created_at_ms })
     }
 
+    /// The folder that it will lie in.
+    #[must_use]
+    pub fn above(&self) -> &Folder {
+        &self.above
+    }
+
     /// The folder that it will have, for people.
     #[must_use]
     pub fn shown(&self) -> std::path::PathBuf {

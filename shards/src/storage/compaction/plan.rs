@@ -131,6 +131,45 @@ impl Plan {
         Some(plan)
     }
 
+    /// A plan that merges everything in a range of keys to the bottom, with all that shares keys with it; `None` if nothing
+    /// would be gained.
+    pub(in crate::storage) fn whole(
+        shape: &Shape,
+        policy: &Policy,
+        range: Option<KeyRange>,
+    ) -> Option<Self> {
+        let all = || shape.runs().flat_map(|placed| &placed.run.tables);
+        let mut range = match range {
+            Some(range) => range,
+            None => KeyRange::hull_of(all().map(|table| &table.keys))?,
+        };
+        // What overlaps may reach further, and then more overlaps.
+        loop {
+            let overlapping = all().filter(|table| table.keys.overlaps(&range));
+            let wider = KeyRange::hull_of(overlapping.map(|table| &table.keys))?.hull(&range);
+            if wider == range {
+                break;
+            }
+            range = wider;
+        }
+        let taken = shape.runs().map(|Placed { level, run }| {
+            let tables = run.overlapping(&range);
+            Taken { level, run, tables }
+        });
+        let taken: Vec<Taken<'_>> = taken.filter(|taken| !taken.tables.is_empty()).collect();
+        let tombstones =
+            taken.iter().flat_map(|taken| taken.tables).any(|table| table.tombstones > 0);
+        if taken.len() < 2 && !tombstones {
+            return None;
+        }
+        let bottom = policy.bottom().max(shape.deepest());
+        let place = match shape.level(bottom) {
+            [run] => Place::Run(run.number),
+            _ => Place::New,
+        };
+        Self::new(shape, policy, Reason::Space, &taken, (bottom, place))
+    }
+
     /// What others must leave alone while it is carried out.
     pub(in crate::storage) fn claim(&self) -> Claim {
         let top = self.inputs.iter().map(|input| (input.level, Reverse(input.run))).min();

@@ -12,9 +12,28 @@ use crate::storage::{
         self, BackupError, BackupId, Chain, Control, Copied, CopyJob, Folder, Inspection, Place,
         Ready, Staged, Switch, Verified,
     },
+    compaction::{KeyRange, Plan},
     epoch::Epoch,
+    merges,
     ticket::Ticket,
 };
+
+/// What compaction did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compacted {
+    /// Tables before it.
+    pub tables_before: u64,
+    /// Tables that it read.
+    pub tables_merged: u64,
+    /// Tables after it.
+    pub tables_after: u64,
+    /// Bytes of tables before it.
+    pub bytes_before: u64,
+    /// Bytes of tables after it.
+    pub bytes_after: u64,
+    /// Entries that were flushed first.
+    pub flushed: u64,
+}
 
 impl Shard {
     /// Copies what a snapshot sees, to files in `folder`. `cut` is called when the snapshot is not needed any more.
@@ -111,6 +130,58 @@ impl Shard {
         if let Some(store) = &self.0.store {
             store.take_step(&self.0, prepared, |state, before| state.restored(sequence, before));
         }
+    }
+
+    /// Flushes what is in memory, then merges all tables of a collection, or of all, to the bottom of the tree.
+    ///
+    /// # Errors
+    /// A file is damaged, or the disk is full or fails. A merge that is under way ends before somebody's wish for the end is
+    /// looked at.
+    pub async fn compact(
+        &self,
+        collection: Option<&str>,
+        control: &Control,
+    ) -> Result<Compacted, BackupError> {
+        let Some(store) = &self.0.store else { return Ok(Compacted::default()) };
+        let flushed = backup::flush(&self.0, store, control).await?;
+        let _turn = store.merging.lock().await;
+        if control.is_cancelled() {
+            return Err(BackupError::Cancelled);
+        }
+        let before = self.tables();
+        let mut done = Compacted {
+            tables_before: before.0,
+            tables_after: before.0,
+            bytes_before: before.1,
+            bytes_after: before.1,
+            flushed,
+            ..Compacted::default()
+        };
+        let shape = merges::look(&self.0);
+        let range = match collection {
+            None => None,
+            Some(name) => {
+                let id = self.0.state.borrow().view.version.collections().id(name);
+                let Some(id) = id else { return Ok(done) };
+                let (smallest, largest) = (id.start(), id.end());
+                let copied = |key: &[u8]| bytes::Bytes::copy_from_slice(key);
+                Some(KeyRange { smallest: copied(&smallest), largest: copied(&largest[..]) })
+            }
+        };
+        let plan = Plan::whole(&shape, &self.0.policy.borrow(), range);
+        let Some(plan) = plan else { return Ok(done) };
+        done.tables_merged = plan.inputs.iter().map(|input| input.tables.len() as u64).sum();
+        merges::carry_out(&self.0, store, &plan).await?;
+        self.0.tidy.raise();
+        (done.tables_after, done.bytes_after) = self.tables();
+        Ok(done)
+    }
+
+    /// Tables, and their bytes.
+    fn tables(&self) -> (u64, u64) {
+        let state = self.0.state.borrow();
+        let tables = || state.view.version.tables();
+        (tables().count() as u64, tables().map(|table| table.meta.bytes).sum())
     }
 
     /// The number of the shard.
