@@ -15,10 +15,12 @@ mod admin;
 mod batch;
 mod bench;
 mod command;
+mod conditions;
 mod connection;
 mod entry;
 mod export;
 mod failure;
+mod flags;
 mod given;
 mod import;
 mod jobs;
@@ -115,16 +117,28 @@ impl Session {
 
     async fn run_until_interrupted(&mut self, command: &Command) -> Result<(), Failure> {
         if command.sees_interrupts() {
-            return self.run(command).await;
+            let done = self.run(command).await;
+            return done.map_err(|failure| self.advised(failure));
         }
         tokio::select! {
-            done = self.run(command) => done,
+            done = self.run(command) => done.map_err(|failure| self.advised(failure)),
             // Ctrl-C is the way to end what goes on by itself.
             () = interrupt() => match command.has_no_end() {
                 true => Ok(()),
                 false => Err(Failure::new(Kind::Interrupted, "interrupted")),
             },
         }
+    }
+
+    /// A server that wants a client certificate ends the connection when it gets none, without a word (TLS 1.3).
+    fn advised(&self, failure: Failure) -> Failure {
+        let settings = &self.settings;
+        let bare = settings.address.tls && settings.tls.identity.is_none();
+        if failure.kind != Kind::Unreachable || !bare || self.connection.is_none() {
+            return failure;
+        }
+        let advice = "if the server wants a client certificate: --tls-cert and --tls-key";
+        Failure { text: format!("{failure}; {advice}"), ..failure }
     }
 
     async fn run(&mut self, command: &Command) -> Result<(), Failure> {
@@ -139,7 +153,7 @@ impl Session {
             Command::Batch(batch) => batch.run(self).await,
             Command::Import(import) => import.run(self).await,
             Command::Export(export) => export.run(self).await,
-            Command::Admin { admin } => admin.run(self).await,
+            Command::Admin { admin, no_wait } => admin.run(self, *no_wait).await,
             Command::Logs(logs) => logs.run(self).await,
             Command::Stats => server::stats(self).await,
             Command::Health => server::health(self).await,

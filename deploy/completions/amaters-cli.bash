@@ -435,7 +435,7 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__admin)
-            opts="-a -c -o -h --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help backup restore stats verify compact logs metrics cluster-info nodes help"
+            opts="-a -c -o -h --no-wait --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help backup restore stats verify compact logs metrics cluster-info nodes help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -529,12 +529,16 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__admin__subcmd__backup)
-            opts="-a -c -o -h --incremental --full --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help full incremental"
+            opts="-a -c -o -h --incremental --parent --full --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help full incremental"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --parent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2785,7 +2789,7 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__get)
-            opts="-a -c -o -h --as --to --key-hex --key-base64 --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
+            opts="-a -c -o -h --as --to --sha256 --key-hex --key-base64 --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4859,13 +4863,17 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__set)
-            opts="-a -c -o -h --value-file --hex --base64 --key-hex --key-base64 --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
+            opts="-a -c -o -h --value-file --hex --base64 --key-hex --key-base64 --if-absent --if-present --if-sha256 --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --value-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --if-sha256)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -78,6 +78,7 @@ complete -c amaters-cli -n "__fish_amaters_cli_needs_command" -f -a "shell" -d '
 complete -c amaters-cli -n "__fish_amaters_cli_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c amaters-cli -n "__fish_amaters_cli_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l value-file -d 'The value is what is in this file' -r -F
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l if-sha256 -d 'Only if the key has a value with this SHA-256, as get --sha256 prints it; exit status 8 if not' -r
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l profile -d 'Take the settings of this profile of the configuration file' -r
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l config -d 'Read this configuration file; by default ~/.config/amaters/cli.toml, if it is there' -r -F
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -s a -l address -d 'Where the server is: HOST:PORT, http://HOST:PORT, or https://HOST:PORT for TLS; by default 127.0.0.1:7878' -r
@@ -103,6 +104,8 @@ complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l hex -d '
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l base64 -d 'The value is base64'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l key-hex -d 'Keys are hexadecimal'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l key-base64 -d 'Keys are base64'
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l if-absent -d 'Only if the key has no value; exit status 8 if it has'
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l if-present -d 'Only if the key has a value; exit status 8 if it has none'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -l tls -d 'Use TLS, also where the address does not begin with https://'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l as -d 'How the value is printed. By default its bytes go out as they are; on a terminal, only if they are text' -r -f -a "raw\t'The bytes as they are'
@@ -132,6 +135,7 @@ yaml\t'One YAML document'"
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l color -d 'Whether to use colours; NO_COLOR in the environment means never' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l sha256 -d 'Print the SHA-256 of the value instead, which set --if-sha256 takes'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l key-hex -d 'Keys are hexadecimal'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l key-base64 -d 'Keys are base64'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand get" -l tls -d 'Use TLS, also where the address does not begin with https://'
@@ -705,6 +709,7 @@ yaml\t'One YAML document'"
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -l color -d 'Whether to use colours; NO_COLOR in the environment means never' -r -f -a "auto\t'On a terminal'
 always\t''
 never\t''"
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -l no-wait -d 'Print the first answer, also where the server says that the work still goes on'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -l tls -d 'Use TLS, also where the address does not begin with https://'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -f -a "backup" -d 'Take a backup into a folder on the server\'s machine'
@@ -717,6 +722,7 @@ complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not _
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -f -a "cluster-info" -d 'Print what the cluster is'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -f -a "nodes" -d 'Print the nodes of the cluster'
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and not __fish_seen_subcommand_from backup restore stats verify compact logs metrics cluster-info nodes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and __fish_seen_subcommand_from backup" -l parent -d 'Of an incremental one: the backup before, instead of the newest beside DIR' -r
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and __fish_seen_subcommand_from backup" -l profile -d 'Take the settings of this profile of the configuration file' -r
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file; by default ~/.config/amaters/cli.toml, if it is there' -r -F
 complete -c amaters-cli -n "__fish_amaters_cli_using_subcommand admin; and __fish_seen_subcommand_from backup" -s a -l address -d 'Where the server is: HOST:PORT, http://HOST:PORT, or https://HOST:PORT for TLS; by default 127.0.0.1:7878' -r

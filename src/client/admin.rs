@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{Session, connection::Connection, failure::Failure, logs::Logs};
+use super::{Session, connection::Connection, failure::Failure, jobs::by_key, logs::Logs};
 
 /// What stands before a command.
 const PREFIX: &str = "__admin__:";
@@ -55,6 +55,9 @@ pub(crate) struct Backup {
     /// The same as incremental.
     #[arg(long, conflicts_with_all = ["kind", "full"])]
     incremental: bool,
+    /// Of an incremental one: the backup before, instead of the newest beside DIR.
+    #[arg(long, value_name = "DIR", conflicts_with = "full")]
+    parent: Option<String>,
     /// The same as full, which it is by default.
     #[arg(long, conflicts_with = "kind")]
     full: bool,
@@ -87,7 +90,7 @@ impl AdminLogs {
 }
 
 impl Admin {
-    pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+    pub(crate) async fn run(&self, session: &mut Session, no_wait: bool) -> Result<(), Failure> {
         let command = match self {
             Self::Logs(logs) => {
                 let logs = Logs { count: logs.count, follow: logs.follows() };
@@ -99,7 +102,8 @@ impl Admin {
                     (None, true) => "incremental".into(),
                     (None, false) => "full".into(),
                 };
-                command("BACKUP", &[backup.dir.clone(), kind])
+                let words = [backup.dir.clone(), kind].into_iter().chain(backup.parent.clone());
+                command("BACKUP", &words.collect::<Vec<_>>())
             }
             Self::Restore(words) if words.words.is_empty() => {
                 return Err(Failure::usage("restore needs the folder of a backup"));
@@ -117,9 +121,25 @@ impl Admin {
                 command(&name.to_uppercase(), words)
             }
         }?;
-        let answer = ask(session.connection().await?, &command).await?;
-        session.output.show(&answer)
+        let connection = session.connection().await?;
+        let mut answer = ask(connection, &command).await?;
+        if let (false, Some(id)) = (no_wait, job(&answer)) {
+            eprintln!(
+                "job {id} goes on; Ctrl-C leaves it so, and `amaters-cli jobs watch {id}` shows it"
+            );
+            answer = by_key::ended(connection, id).await?;
+        }
+        session.output.show(&answer)?;
+        let goes_on = job(&answer).is_some();
+        // An answer that says that not all is well is no success.
+        let is_bad = (answer["ok"] == false && !goes_on) || answer["status"] == "failed";
+        if is_bad { Err(Failure::refused("the server says that not all is well")) } else { Ok(()) }
     }
+}
+
+/// The number of a job that still goes on.
+pub(super) fn job(answer: &Value) -> Option<u64> {
+    answer["job_id"].as_u64().filter(|_| answer["status"] == "running")
 }
 
 /// A command with its words, those with spaces in quotes.

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    admin::Admin, batch::Batch, bench::Bench, export::Export, import::Import, jobs, logs::Logs,
-    orders, output::Form as OutputForm, rows, settings::Flags, shell::Shell, top::Top, values,
+    admin::Admin, batch::Batch, bench::Bench, export::Export, flags::Flags, import::Import, jobs,
+    logs::Logs, orders, output::Form as OutputForm, rows, shell::Shell, top::Top, values,
 };
 
 /// The name of the program.
@@ -85,6 +85,9 @@ pub(crate) enum Command {
     Drain,
     /// Send a command to the server as clients of AmateRS do: backup, restore, stats, verify, compact, logs, metrics, cluster-info, nodes.
     Admin {
+        /// Print the first answer, also where the server says that the work still goes on.
+        #[arg(long)]
+        no_wait: bool,
         #[command(subcommand)]
         admin: Admin,
     },
@@ -117,7 +120,7 @@ impl Command {
         match self {
             Self::Top(_) => true,
             Self::Logs(logs) => logs.follow,
-            Self::Admin { admin: Admin::Logs(logs) } => logs.follows(),
+            Self::Admin { admin: Admin::Logs(logs), .. } => logs.follows(),
             _ => false,
         }
     }

@@ -209,14 +209,11 @@ fn unreachable(settings: &Settings, error: &tonic::transport::Error) -> Failure 
         true if has("UnknownIssuer") => {
             "name the authority that issued its certificate with --tls-ca"
         }
-        true if has("NotValidForName") => {
+        true if has("not valid for name") => {
             "name what its certificate is for with --tls-server-name, if you trust it to be your server"
         }
         true if has("InvalidContentType") || has("corrupt message") => {
             "there, something speaks without TLS; if that is your server, say http://"
-        }
-        true if has("CertificateRequired") => {
-            "it wants a client certificate: --tls-cert and --tls-key"
         }
         false if has("http2") || has("connection reset") || has("broken pipe") => {
             "if the server speaks TLS, say https://"

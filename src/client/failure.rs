@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     TryAgain = 6,
     /// Some of the work is done, and the text says how much.
     PartOfTheWay = 7,
+    /// A condition did not hold, and nothing was changed.
+    Unmet = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -1,8 +1,10 @@
-//! Long work of the server, by `amaters.admin.v1.AdminService`: it is begun, watched, and ended early by Ctrl-C.
+//! Long work of the server, by `amaters.admin.v1.AdminService`, or by admin commands where a server does not answer that: it is
+//! begun, watched, and ended early by Ctrl-C.
 //!
 //! A job goes on without its client only with `--detach`. Done is what the server says is done: where its last word does not
 //! come, that is what is said.
 
+pub(super) mod by_key;
 mod shown;
 
 use amaters_proto::admin::v1::{
@@ -11,7 +13,7 @@ use amaters_proto::admin::v1::{
 };
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use tonic::{Streaming, transport::Channel};
+use tonic::{Code, Response, Status, Streaming, transport::Channel};
 
 use super::{
     Session,
@@ -130,8 +132,11 @@ impl Backup {
             detach: self.detach.detach,
         };
         let connection = session.connection().await?.clone();
-        let stream = stub(&connection).backup(connection.call(request, None)).await?.into_inner();
-        begun(session, &connection, stream, self.detach).await
+        let answer = stub(&connection).backup(connection.call(request, None)).await;
+        let kind = if self.incremental { "incremental" } else { "full" };
+        let parent = Some(self.parent.clone()).filter(|parent| !parent.is_empty());
+        let words = [self.dir.clone(), kind.into()].into_iter().chain(parent).collect();
+        begun(session, &connection, answer, ("BACKUP", words), self.detach).await
     }
 }
 
@@ -145,8 +150,16 @@ impl Restore {
             detach: self.detach.detach,
         };
         let connection = session.connection().await?.clone();
-        let stream = stub(&connection).restore(connection.call(request, None)).await?.into_inner();
-        begun(session, &connection, stream, self.detach).await
+        let answer = stub(&connection).restore(connection.call(request, None)).await;
+        let into = (!self.into.is_empty()).then(|| format!("collection={}", self.into));
+        let options = [
+            self.replace.then(|| "replace".to_owned()),
+            self.dry_run.then(|| "dry-run".to_owned()),
+            into,
+        ];
+        let words =
+            std::iter::once(self.dir.clone()).chain(options.into_iter().flatten()).collect();
+        begun(session, &connection, answer, ("RESTORE", words), self.detach).await
     }
 }
 
@@ -154,8 +167,9 @@ impl Verify {
     pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let request = VerifyRequest { directory: self.dir.clone(), detach: self.detach.detach };
         let connection = session.connection().await?.clone();
-        let stream = stub(&connection).verify(connection.call(request, None)).await?.into_inner();
-        begun(session, &connection, stream, self.detach).await
+        let answer = stub(&connection).verify(connection.call(request, None)).await;
+        let words = Some(self.dir.clone()).filter(|dir| !dir.is_empty()).into_iter().collect();
+        begun(session, &connection, answer, ("VERIFY", words), self.detach).await
     }
 }
 
@@ -163,8 +177,9 @@ impl Compact {
     pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let request = CompactRequest { collection: self.of.clone(), detach: self.detach.detach };
         let connection = session.connection().await?.clone();
-        let stream = stub(&connection).compact(connection.call(request, None)).await?.into_inner();
-        begun(session, &connection, stream, self.detach).await
+        let answer = stub(&connection).compact(connection.call(request, None)).await;
+        let words = Some(self.of.clone()).filter(|of| !of.is_empty()).into_iter().collect();
+        begun(session, &connection, answer, ("COMPACT", words), self.detach).await
     }
 }
 
@@ -175,7 +190,13 @@ impl Jobs {
         match self.command {
             None | Some(JobsCommand::List) => {
                 let request = connection.call(ListJobsRequest {}, timeout);
-                let jobs = stub.list_jobs(request).await?.into_inner().jobs;
+                let jobs = match stub.list_jobs(request).await {
+                    Ok(answer) => answer.into_inner().jobs,
+                    Err(status) if is_unknown(&status) => {
+                        return by_key::list(session, &connection).await;
+                    }
+                    Err(status) => return Err(status.into()),
+                };
                 if jobs.is_empty() && session.output.form == Form::Table {
                     return session.output.raw(b"no jobs\n");
                 }
@@ -183,24 +204,52 @@ impl Jobs {
             }
             Some(JobsCommand::Watch { id }) => {
                 let request = connection.call(WatchJobRequest { id }, None);
-                let stream = stub.watch_job(request).await?.into_inner();
-                follow(session, &connection, stream, OnInterrupt::Leave).await
+                match stub.watch_job(request).await {
+                    Ok(answer) => {
+                        follow(session, &connection, answer.into_inner(), OnInterrupt::Leave).await
+                    }
+                    Err(status) if is_unknown(&status) => {
+                        by_key::watch(session, &connection, id).await
+                    }
+                    Err(status) => Err(status.into()),
+                }
             }
             Some(JobsCommand::Cancel { id }) => {
                 let request = connection.call(CancelJobRequest { id }, timeout);
-                let job = stub.cancel_job(request).await?.into_inner();
-                session.output.say(&shown::line(&job), &shown::object(&job))
+                match stub.cancel_job(request).await {
+                    Ok(answer) => {
+                        let job = answer.into_inner();
+                        session.output.say(&shown::line(&job), &shown::object(&job))
+                    }
+                    Err(status) if is_unknown(&status) => {
+                        by_key::cancel(session, &connection, id).await
+                    }
+                    Err(status) => Err(status.into()),
+                }
             }
         }
     }
 }
 
+/// Whether a server does not answer the service.
+fn is_unknown(status: &Status) -> bool {
+    status.code() == Code::Unimplemented
+}
+
 async fn begun(
     session: &Session,
     connection: &Connection,
-    mut stream: Streaming<Job>,
+    answer: Result<Response<Streaming<Job>>, Status>,
+    words: (&str, Vec<String>),
     detach: Detach,
 ) -> Result<(), Failure> {
+    let mut stream = match answer {
+        Ok(answer) => answer.into_inner(),
+        Err(status) if is_unknown(&status) => {
+            return by_key::begin(session, connection, words, detach.detach).await;
+        }
+        Err(status) => return Err(status.into()),
+    };
     if !detach.detach {
         return follow(session, connection, stream, OnInterrupt::Cancel).await;
     }

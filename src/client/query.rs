@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crate::unix_time;
 
 /// The protocol that this client speaks.
-const VERSION: Version = Version { major: 0, minor: 2, patch: 0 };
+pub(crate) const VERSION: Version = Version { major: 0, minor: 2, patch: 0 };
 /// Behind every key that there can be: they have at most 65,536 bytes.
 const END_BYTES: usize = 65_537;
 
@@ -51,7 +51,8 @@ pub(crate) fn batch(queries: Vec<Query>, timeout: Option<Duration>) -> BatchRequ
     }
 }
 
-fn millis(timeout: Duration) -> u32 {
+/// A time as requests say it.
+pub(crate) fn millis(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
 }
 

@@ -4,6 +4,7 @@
 //! be read is said to be so; nothing is guessed from anything else.
 
 mod scrape;
+mod text;
 mod view;
 
 use std::time::{Duration, Instant};
@@ -51,10 +52,13 @@ impl Top {
             let view = View::between(&before, &after, now - at);
             match output.form {
                 Form::Table if live => {
-                    let text = format!("{CLEAR}{}", view.text(&place.to_string(), output));
+                    let text =
+                        format!("{CLEAR}{}", text::text(view.json(), &place.to_string(), output));
                     output.raw(text.as_bytes())?;
                 }
-                Form::Table => output.raw(view.text(&place.to_string(), output).as_bytes())?,
+                Form::Table => {
+                    output.raw(text::text(view.json(), &place.to_string(), output).as_bytes())?
+                }
                 // One object a line, so that a reader need not wait for the end.
                 Form::Json => output.raw(format!("{}\n", view.json()).as_bytes())?,
                 Form::Yaml => {

@@ -2,14 +2,17 @@
 
 use std::{fs, path::PathBuf};
 
-use amaters_proto::types::CipherBlob;
+use amaters_proto::{
+    kv::v1::{Absent, Present, condition::Expected},
+    types::CipherBlob,
+};
 use clap::Args;
 use serde_json::json;
 
 use super::{
     Session,
     connection::changed,
-    entry::{Form, formed, object, printable},
+    entry::{Form, formed, hex, object, printable},
     failure::{Failure, Kind},
     given::{self, Writing},
     output::{self, Form as OutputForm},
@@ -52,6 +55,37 @@ pub(crate) struct Set {
     base64: bool,
     #[command(flatten)]
     keys: KeyWriting,
+    #[command(flatten)]
+    condition: Only,
+}
+
+/// Under which condition a value is stored; exit status 8 if it does not hold.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Only {
+    /// Only if the key has no value; exit status 8 if it has.
+    #[arg(long)]
+    if_absent: bool,
+    /// Only if the key has a value; exit status 8 if it has none.
+    #[arg(long)]
+    if_present: bool,
+    /// Only if the key has a value with this SHA-256, as get --sha256 prints it; exit status 8 if not.
+    #[arg(long, value_name = "HEX")]
+    if_sha256: Option<String>,
+}
+
+impl Only {
+    fn condition(&self) -> Result<Option<Expected>, Failure> {
+        Ok(match &self.if_sha256 {
+            Some(digits) => {
+                let digest = Writing::Hex.read("SHA-256", digits.clone().into_bytes())?;
+                Some(Expected::Sha256(digest))
+            }
+            None if self.if_absent => Some(Expected::Absent(Absent {})),
+            None if self.if_present => Some(Expected::Present(Present {})),
+            None => None,
+        })
+    }
 }
 
 impl Set {
@@ -66,8 +100,14 @@ impl Set {
         let writing = Writing::of(self.hex, self.base64);
         let value = given::value(self.value.as_deref(), self.value_file.as_ref(), writing)?;
         let bytes = value.len();
-        let query = query::set(session.collection(), key.clone(), query::blob(value));
-        session.connection().await?.change(query).await?;
+        let collection = session.collection().to_owned();
+        let query = query::set(&collection, key.clone(), query::blob(value));
+        let condition = self.condition.condition()?;
+        let connection = session.connection().await?;
+        match condition {
+            None => drop(connection.change(query).await?),
+            Some(expected) => connection.set_if(query, &collection, key, expected).await?,
+        }
         let said = json!({"status": "stored", "value_bytes": bytes});
         session.output.say(&format!("stored, {bytes} bytes"), &said)
     }
@@ -84,6 +124,9 @@ pub(crate) struct Get {
     /// Write the bytes of the value to this file.
     #[arg(long, value_name = "FILE", conflicts_with = "form")]
     to: Option<PathBuf>,
+    /// Print the SHA-256 of the value instead, which set --if-sha256 takes.
+    #[arg(long, conflicts_with_all = ["form", "to"])]
+    sha256: bool,
     #[command(flatten)]
     keys: KeyWriting,
 }
@@ -92,11 +135,17 @@ impl Get {
     pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
         let key = self.keys.read(&self.key)?;
         let collection = session.collection().to_owned();
-        let found = session.connection().await?.get(&collection, key.clone()).await?;
-        let Some(blob) = found else {
+        let absent = || {
             let text = format!("there is no value of this key in the collection {collection:?}");
-            return Err(Failure::new(Kind::NotFound, text));
+            Failure::new(Kind::NotFound, text)
         };
+        let connection = session.connection().await?;
+        if self.sha256 {
+            let digest = connection.sha256(&collection, key).await?.ok_or_else(absent)?;
+            let digest = hex(&digest);
+            return session.output.say(&digest, &json!({"sha256": digest}));
+        }
+        let blob = connection.get(&collection, key.clone()).await?.ok_or_else(absent)?;
         if let Some(path) = &self.to {
             fs::write(path, &blob.data)
                 .map_err(|error| Failure::file("cannot write", path.display(), &error))?;
@@ -163,6 +212,7 @@ impl Delete {
         let line = match (asked, deleted) {
             (1, 0) => "nothing deleted: the key had no value".to_owned(),
             (1, _) => "deleted".to_owned(),
+            _ if asked as u64 == deleted => format!("{deleted} deleted"),
             _ => format!("{deleted} of {asked} deleted, the others had no value"),
         };
         session.output.say(&line, &json!({"asked": asked, "deleted": deleted}))

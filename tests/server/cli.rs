@@ -1,8 +1,10 @@
 //! `amaters-cli` against the real server, as people and scripts call it.
 
+mod backups;
 mod files;
 mod operator;
 mod settings;
+mod tls;
 mod tools;
 mod values;
 

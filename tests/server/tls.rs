@@ -1,6 +1,6 @@
 //! TLS: what is shown, how it is replaced while the server runs, and who is let in.
 
-mod authority;
+pub(crate) mod authority;
 mod clients;
 mod files;
 mod mutual;

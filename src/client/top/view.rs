@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::scrape::Samples;
-use crate::client::output::{Output, columns};
 
 /// A view, as objects: what is not measured is null.
 pub(crate) struct View(Value);
@@ -47,79 +46,6 @@ impl View {
 
     pub(crate) fn json(&self) -> &Value {
         &self.0
-    }
-
-    /// For people.
-    pub(crate) fn text(&self, place: &str, output: Output) -> String {
-        let view = &self.0;
-        let of = |name: &str| shown(&view[name]);
-        let bytes = |name: &str| size(&view[name]);
-        let restarted = if view["restarted"] == true { "  RESTARTED: no rates yet" } else { "" };
-        let mut text = format!(
-            "{}  {}, up {} s{restarted}\n\
-             connections {} of {}, {} requests active, {} in flight\n\
-             {} requests/s, {} errors/s, {}/s in, {}/s out, CPU {} %, memory {}\n\n",
-            output.bold(place),
-            of("state"),
-            of("uptime_seconds"),
-            of("connections"),
-            of("connections_max"),
-            of("active_requests"),
-            bytes("in_flight_bytes"),
-            of("requests_per_second"),
-            of("errors_per_second"),
-            bytes("received_bytes_per_second"),
-            bytes("sent_bytes_per_second"),
-            of("cpu_percent"),
-            bytes("resident_bytes"),
-        );
-        let head = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let mut methods = vec![head(&["METHOD", "REQ/S", "ERR/S", "P50 ms", "P99 ms", "P99.9 ms"])];
-        for row in rows(&view["methods"]) {
-            let cells = ["requests_per_second", "errors_per_second", "p50_ms", "p99_ms", "p999_ms"];
-            methods.push(line(row, "method", &cells));
-        }
-        let mut reactors = vec![head(&["REACTOR", "REQ/S", "CONNECTIONS", "ACTIVE"])];
-        for row in rows(&view["reactors"]) {
-            reactors.push(line(
-                row,
-                "reactor",
-                &["requests_per_second", "connections", "active_requests"],
-            ));
-        }
-        let names = [
-            "SHARD", "ENTRIES", "GET/S", "SET/S", "DEL/S", "SCAN/S", "HIT %", "MEMTABLE", "LOG",
-            "TABLES", "BLOBS", "STALL %", "",
-        ];
-        let mut shards = vec![head(&names)];
-        for row in rows(&view["shards"]) {
-            let counted = [
-                "entries",
-                "gets_per_second",
-                "sets_per_second",
-                "deletes_per_second",
-                "scans_per_second",
-                "cache_hit_percent",
-            ];
-            let mut cells = line(row, "shard", &counted);
-            let sized = ["memtable_bytes", "log_bytes", "table_bytes", "blob_bytes"];
-            cells.extend(sized.map(|name| size(&row[name])));
-            cells.push(shown(&row["stall_percent"]));
-            cells.push(if row["poisoned"] == true {
-                "REFUSES WRITES".into()
-            } else {
-                String::new()
-            });
-            shards.push(cells);
-        }
-        for table in [methods, reactors, shards] {
-            if table.len() > 1 {
-                let table = columns(table);
-                let (head, rest) = table.split_once('\n').unwrap_or((&table, ""));
-                text.push_str(&format!("{}\n{rest}\n", output.bold(head)));
-            }
-        }
-        text
     }
 }
 
@@ -268,39 +194,9 @@ fn trimmed(ms: f64) -> String {
     format!("{ms:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn rows(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn line(row: &Value, first: &str, names: &[&str]) -> Vec<String> {
-    std::iter::once(&first).chain(names).map(|name| shown(&row[*name])).collect()
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "-".into(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Bytes in the unit that fits.
-fn size(value: &Value) -> String {
-    let Some(bytes) = value.as_f64() else {
-        return "-".into();
-    };
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let (mut number, mut unit) = (bytes, 0);
-    while number >= 1024.0 && unit + 1 < units.len() {
-        (number, unit) = (number / 1024.0, unit + 1);
-    }
-    if unit == 0 { format!("{number:.0} B") } else { format!("{number:.1} {}", units[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::output::Form;
 
     const BEFORE: &str = "process_start_time_seconds 5\namaters_net_requests_total 10\n\
         amaters_net_method_requests_total{method=\"/a/Get\"} 10\n\
@@ -333,9 +229,6 @@ mod tests {
         let view = view(BEFORE, AFTER);
         assert_eq!(view.0["connections"], Value::Null);
         assert_eq!(view.0["shards"][0]["gets_per_second"], Value::Null);
-        let text = view.text("place", Output { form: Form::Table, color: false });
-        assert!(text.contains("connections - of -, - requests active"), "{text}");
-        assert!(text.contains("50.0 requests/s, - errors/s"), "{text}");
     }
 
     #[test]

@@ -69,6 +69,28 @@ fn what_is_not_there_and_what_makes_no_sense_has_a_status_of_its_own() {
 }
 
 #[test]
+fn a_value_is_stored_only_if_the_key_is_as_expected() {
+    let site = Site::new();
+    site.run(&["set", "lock", "mine", "--if-present"])
+        .failed(8, "not stored, the key is not as expected: it has no value");
+    assert_eq!(site.said(&["set", "lock", "mine", "--if-absent"]), "stored, 4 bytes\n");
+    site.run(&["set", "lock", "yours", "--if-absent"])
+        .failed(8, "it has a value with the SHA-256 ");
+    let digest = site.said(&["get", "lock", "--sha256"]);
+    assert_eq!(digest.trim_end().len(), 64, "{digest}");
+    assert_eq!(
+        site.said(&["set", "lock", "next", "--if-sha256", digest.trim_end()]),
+        "stored, 4 bytes\n"
+    );
+    site.run(&["set", "lock", "late", "--if-sha256", digest.trim_end()])
+        .failed(8, "it has a value with");
+    assert_eq!(site.said(&["get", "lock"]), "next");
+    site.run(&["get", "none", "--sha256"]).failed(3, "no value");
+    site.run(&["set", "lock", "x", "--if-absent", "--if-present"]).failed(2, "cannot be used with");
+    site.run(&["set", "lock", "x", "--if-sha256", "00"]).failed(1, "");
+}
+
+#[test]
 fn entries_are_printed_for_people_and_for_programs() {
     let site = Site::new();
     for number in 1..=3 {

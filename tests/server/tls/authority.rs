@@ -8,15 +8,15 @@ use rcgen::{
 };
 
 /// Signs certificates.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, as PEM.
 #[derive(Clone)]
-pub(super) struct Pair {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 /// Years in which a certificate is valid, from the first of January.
@@ -28,7 +28,7 @@ pub(super) const EXPIRED: Years = (2024, 2025);
 pub(super) const EARLY: Years = (2090, 2099);
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = params(name, 0xca, VALID);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -36,12 +36,12 @@ impl Authority {
         Self { issuer }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// A certificate of the server with this serial number.
-    pub(super) fn server(&self, serial: u64) -> Pair {
+    pub(crate) fn server(&self, serial: u64) -> Pair {
         self.server_in(serial, VALID)
     }
 
@@ -54,7 +54,7 @@ impl Authority {
     }
 
     /// A certificate of a client with this serial number.
-    pub(super) fn client(&self, name: &str, serial: u64) -> Pair {
+    pub(crate) fn client(&self, name: &str, serial: u64) -> Pair {
         self.client_in(name, serial, VALID)
     }
 
