@@ -9,8 +9,10 @@ use amaters_shards::{
     IO_MEMORY_BYTES, Notes, Reactors, Watch,
     audit::{Audit, AuditResult, Event, Kind},
     auth::Guard,
-    settings::Settings,
+    settings::{Order, Orders, Settings},
 };
+
+use crossbeam_channel::Sender;
 
 use crate::{
     audit::{self, AuditLog},
@@ -28,7 +30,7 @@ use crate::{
     pid_file::PidFile,
     preflight,
     reload::{ReloadableConfig, queue::Reloads},
-    signals::{self, Inbox},
+    signals::{self, Inbox, Request},
     socket,
     telemetry::Telemetry,
     tls::{self, Retirements},
@@ -95,6 +97,7 @@ fn serve(
         notes,
         tls: tls_store,
         pending: pending.clone(),
+        orders: orders(inbox.requests.clone()),
         ..settings(&config, &directory, cpus.clone(), &audit)
     };
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
@@ -192,6 +195,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         partition: directory.superblock().partition(),
         directory_id: directory.superblock().directory_id,
         pending: None,
+        orders: Orders::new(drop),
         roots: config.snapshot.roots.clone(),
         backup_rate: config.snapshot.rate,
         engine: config.engine.clone(),
@@ -206,6 +210,26 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         audit: audit.clone(),
         notes: Notes::default(),
     }
+}
+
+/// Orders of operators become requests to the control thread. Whoever waits for a reload has a thread that waits for it.
+fn orders(requests: Sender<Request>) -> Orders {
+    Orders::new(move |order| match order {
+        Order::Drain => drop(requests.send(Request::Stop)),
+        Order::Reload(who) => {
+            let requests = requests.clone();
+            let wait = move || {
+                let (sender, receiver) = crossbeam_channel::bounded(1);
+                if requests.send(Request::Reload(Some(sender))).is_ok()
+                    && let Ok(report) = receiver.recv()
+                {
+                    let _ = who.send(report.told());
+                }
+            };
+            // Without a thread whoever waits is told that there is no answer.
+            let _ = std::thread::Builder::new().name("reload-wait".into()).spawn(wait);
+        }
+    })
 }
 
 /// The lines that say what runs. `Listening on` is the last: clients may connect.

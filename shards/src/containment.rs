@@ -78,6 +78,7 @@ fn reactors() -> Reactors {
         partition: partition(),
         directory_id: 1,
         pending: None,
+        orders: crate::settings::Orders::new(drop),
         roots: crate::storage::Roots::new([]),
         backup_rate: 0,
         engine: Engine::Memory,

@@ -20,7 +20,7 @@ use crate::{
     counters::{Counter, Counters, End},
     failure::Failure,
     grpc::{headers::Headers, method::Method},
-    jobs::Jobs,
+    jobs::{Jobs, Reach},
     net::{registry::Registry, seldom::Seldom, tls::handshake::Desk},
     payload::{Payload, Writer},
     recent::{Base, Event, RequestLine},
@@ -95,6 +95,8 @@ pub struct Process {
     pub merge_slots: MergeSlots,
     /// Long work that operators ask for.
     pub jobs: Arc<Jobs>,
+    /// The way to all reactors.
+    pub reach: Arc<Reach>,
     /// For the shards and the snapshots of all reactors.
     pub epochs: Epochs,
 }

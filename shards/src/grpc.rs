@@ -3,6 +3,7 @@
 //! `calls` is the way of a connection's requests; `serve` with `unary` and `streaming` is the long
 //! way for those that are not a query of one key. Failures become codes in `status` alone.
 
+mod admin;
 pub mod calls;
 mod foresight;
 mod frame;

@@ -313,6 +313,12 @@ impl Jobs {
         self.schedule.store(schedule.map(Arc::new));
     }
 
+    /// Whether it does.
+    #[must_use]
+    pub fn is_scheduled(&self) -> bool {
+        self.schedule.load().is_some()
+    }
+
     pub(crate) fn schedule(&self) -> Option<Arc<Schedule>> {
         self.schedule.load_full()
     }

@@ -102,6 +102,9 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
     let count = settings.cpus.len();
     let bind = |error| StartError::Bind { address, error };
     let (address, sockets) = listener::bind(address, count).map_err(bind)?;
+    let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
+    let (reach, errands) = Reach::new(beats.iter().cloned());
+    let reach = Arc::new(reach);
     let (jobs, queue) = Jobs::new(settings.roots.clone(), settings.backup_rate);
     let process = Arc::new(Process {
         started: Instant::now(),
@@ -117,11 +120,10 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         shards: (0..settings.partition.shards()).map(|_| ArcSwapOption::empty()).collect(),
         merge_slots: MergeSlots::new(settings.tree.merges_max),
         jobs,
+        reach: Arc::clone(&reach),
         epochs: Epochs::new(count),
     });
     let closing_max = closing_max(&settings.engine);
-    let beats: Vec<Arc<Beat>> = (0..count).map(|_| Arc::default()).collect();
-    let (reach, errands) = Reach::new(beats.iter().cloned());
     let data_dir = matches!(settings.engine, Engine::Lsm(_)).then(|| settings.tree.dir.clone());
     let of_directory = (settings.partition, settings.directory_id);
     let runner = Runner::new(Arc::clone(&process.jobs), reach, of_directory, data_dir);

@@ -24,6 +24,8 @@ pub struct Settings {
     pub directory_id: u64,
     /// A restore that was decided before this start.
     pub pending: Option<Arc<crate::storage::Pending>>,
+    /// What only the control thread can do.
+    pub orders: Orders,
     /// Where backups may lie.
     pub roots: crate::storage::Roots,
     /// Bytes a second for backups and checks; 0: as fast as it goes.
@@ -51,6 +53,48 @@ pub struct Settings {
     pub notes: Notes,
     /// A silent connection is asked for a sign of life (HTTP/2 PING) this often.
     pub keepalive_interval: Duration,
+}
+
+/// What only the control thread can do.
+#[derive(Debug)]
+pub enum Order {
+    /// Read the configuration again, and tell what came of it.
+    Reload(crossbeam_channel::Sender<Reloaded>),
+    /// End in good order.
+    Drain,
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The configuration was taken, or was the same.
+    pub taken: bool,
+    /// In one line.
+    pub summary: String,
+    /// One for each key that has changed, and for what is wrong.
+    pub lines: Vec<String>,
+}
+
+/// The way to the control thread.
+#[derive(Clone)]
+pub struct Orders(Arc<dyn Fn(Order) + Send + Sync>);
+
+impl Orders {
+    /// Orders go there, which must not block.
+    pub fn new(give: impl Fn(Order) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(give))
+    }
+
+    /// Gives one.
+    pub fn give(&self, order: Order) {
+        (self.0)(order);
+    }
+}
+
+impl std::fmt::Debug for Orders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Orders")
+    }
 }
 
 /// `storage.engine` and what belongs to it.

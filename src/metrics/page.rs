@@ -1,6 +1,11 @@
 //! The pages: `/metrics`, and what probes and people ask for beside them.
 
-use amaters_shards::Watch;
+use std::sync::atomic::Ordering::Relaxed;
+
+use amaters_shards::{
+    Watch,
+    jobs::{Jobs, Work},
+};
 use serde_json::json;
 
 use super::{
@@ -96,6 +101,7 @@ fn metrics(telemetry: &Telemetry, form: Form) -> String {
         tls::write(&mut out, telemetry, watch);
         shards::write(&mut out, &watch.shards());
         merges(&mut out, watch);
+        jobs(&mut out, watch.jobs());
     }
     process::write(&mut out, telemetry.begun_at());
     out.finish()
@@ -130,6 +136,31 @@ fn merges(out: &mut Exposition, watch: &Watch) {
     out.single(Kind::Gauge, "amaters_storage_merges_running", help, watch.merges_running());
     let help = "Merges of tables that may run at once: storage.compaction.max_concurrent.";
     out.single(Kind::Gauge, "amaters_storage_merges_max", help, watch.merges_max());
+}
+
+fn jobs(out: &mut Exposition, jobs: &Jobs) {
+    let totals = &jobs.totals;
+    let at = totals.backup_at.load(Relaxed);
+    let help = "When the last backup of this process was begun, since the Unix epoch in seconds; 0 if there was none.";
+    out.single(Kind::Gauge, "amaters_backup_last_success_timestamp_seconds", help, at);
+    let seconds = totals.backup_millis.load(Relaxed) as f64 / 1000.0;
+    let help = "How long that took.";
+    out.single(Kind::Gauge, "amaters_backup_last_duration_seconds", help, seconds);
+    let bytes = totals.backup_bytes.load(Relaxed);
+    let help = "Bytes of its files.";
+    out.single(Kind::Gauge, "amaters_backup_last_size_bytes", help, bytes);
+    let help = "Whether the server takes backups by itself (snapshot.schedule): 1, or 0.";
+    out.single(Kind::Gauge, "amaters_backup_scheduled", help, u8::from(jobs.is_scheduled()));
+    let help = "Backups, restores, checks and compactions that ended, by how.";
+    let mut family = out.family(Kind::Counter, "amaters_jobs", help);
+    for (kind, ended) in Work::KINDS.into_iter().zip(&totals.ended) {
+        for (result, count) in ["done", "failed", "cancelled"].into_iter().zip(ended) {
+            family.sample(&[("kind", kind), ("result", result)], count.load(Relaxed));
+        }
+    }
+    let open = jobs.list().iter().filter(|job| !job.has_ended()).count();
+    let help = "Those that wait or run.";
+    out.single(Kind::Gauge, "amaters_jobs_open", help, open);
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What came of a reload, for the log, for `amaters-server reload` and for `status`.
 
+use amaters_shards::settings::Reloaded;
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -117,6 +118,15 @@ impl ReloadReport {
     /// The keys that wait for a restart.
     pub fn pending(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| !change.applied)
+    }
+
+    /// For operators of a service that is far away.
+    pub(crate) fn told(&self) -> Reloaded {
+        let changes = self.changes.iter().map(ToString::to_string);
+        let lines =
+            changes.chain(self.problems.iter().cloned()).chain(self.notices.iter().cloned());
+        let taken = matches!(self.outcome, Outcome::Reloaded | Outcome::Unchanged);
+        Reloaded { taken, summary: self.summary(), lines: lines.collect() }
     }
 
     /// The line that sums it up, in the words that operators search for.

@@ -113,6 +113,11 @@ impl Calls {
         self.pending.is_empty() && self.long.is_empty()
     }
 
+    /// Requests that are under way.
+    pub fn count(&self) -> usize {
+        self.pending.len() + self.long.len()
+    }
+
     /// Bytes that the answers to reads under way are taken to have.
     pub fn awaited_bytes(&self) -> usize {
         self.foresight.awaited()

@@ -25,17 +25,44 @@ pub enum Method {
     GrpcHealthWatch,
     /// What services there are, in either version.
     Reflection,
+    /// Writes a backup.
+    AdminBackup,
+    /// Reads a backup into the shards.
+    AdminRestore,
+    /// Looks for damage.
+    AdminVerify,
+    /// Merges tables.
+    AdminCompact,
+    /// Tells of long work.
+    AdminListJobs,
+    /// Tells how it goes.
+    AdminWatchJob,
+    /// Ends it.
+    AdminCancelJob,
+    /// What happened lately, and what happens.
+    AdminLogs,
+    /// Figures.
+    AdminStats,
+    /// Reads the configuration again.
+    AdminReload,
+    /// Ends the server in good order.
+    AdminDrain,
+    /// Who is connected.
+    AdminListConnections,
+    /// Says goodbye to some.
+    AdminCloseConnections,
 }
 
 const AQL: &str = "/amaters.aql.AqlService/";
 const KV_GET: &str = "/amaters.kv.v1.KvService/Get";
 const KV_CONDITIONAL_BATCH: &str = "/amaters.kv.v1.KvService/ConditionalBatch";
+const ADMIN: &str = "/amaters.admin.v1.AdminService/";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 
 impl Method {
     /// All of them, each at the place that is its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 24] = [
         Self::ExecuteQuery,
         Self::ExecuteBatch,
         Self::ExecuteStream,
@@ -47,7 +74,43 @@ impl Method {
         Self::GrpcHealthCheck,
         Self::GrpcHealthWatch,
         Self::Reflection,
+        Self::AdminBackup,
+        Self::AdminRestore,
+        Self::AdminVerify,
+        Self::AdminCompact,
+        Self::AdminListJobs,
+        Self::AdminWatchJob,
+        Self::AdminCancelJob,
+        Self::AdminLogs,
+        Self::AdminStats,
+        Self::AdminReload,
+        Self::AdminDrain,
+        Self::AdminListConnections,
+        Self::AdminCloseConnections,
     ];
+
+    /// Those of operators.
+    const ADMIN_METHODS: [Self; 13] = [
+        Self::AdminBackup,
+        Self::AdminRestore,
+        Self::AdminVerify,
+        Self::AdminCompact,
+        Self::AdminListJobs,
+        Self::AdminWatchJob,
+        Self::AdminCancelJob,
+        Self::AdminLogs,
+        Self::AdminStats,
+        Self::AdminReload,
+        Self::AdminDrain,
+        Self::AdminListConnections,
+        Self::AdminCloseConnections,
+    ];
+
+    /// Whether it is for operators.
+    #[must_use]
+    pub fn is_admin(self) -> bool {
+        Self::ADMIN_METHODS.contains(&self)
+    }
 
     /// The method at a path.
     pub fn of(path: &str) -> Option<Self> {
@@ -61,6 +124,11 @@ impl Method {
                 "GetServerInfo" => Some(Self::GetServerInfo),
                 _ => None,
             };
+        }
+        if let Some(name) = path.strip_prefix(ADMIN) {
+            return Self::ADMIN_METHODS
+                .into_iter()
+                .find(|method| method.path().ends_with(&format!("/{name}")));
         }
         match path {
             KV_GET => Some(Self::KvGet),
@@ -87,6 +155,19 @@ impl Method {
             Self::GrpcHealthCheck => "/grpc.health.v1.Health/Check",
             Self::GrpcHealthWatch => "/grpc.health.v1.Health/Watch",
             Self::Reflection => REFLECTION,
+            Self::AdminBackup => "/amaters.admin.v1.AdminService/Backup",
+            Self::AdminRestore => "/amaters.admin.v1.AdminService/Restore",
+            Self::AdminVerify => "/amaters.admin.v1.AdminService/Verify",
+            Self::AdminCompact => "/amaters.admin.v1.AdminService/Compact",
+            Self::AdminListJobs => "/amaters.admin.v1.AdminService/ListJobs",
+            Self::AdminWatchJob => "/amaters.admin.v1.AdminService/WatchJob",
+            Self::AdminCancelJob => "/amaters.admin.v1.AdminService/CancelJob",
+            Self::AdminLogs => "/amaters.admin.v1.AdminService/Logs",
+            Self::AdminStats => "/amaters.admin.v1.AdminService/Stats",
+            Self::AdminReload => "/amaters.admin.v1.AdminService/Reload",
+            Self::AdminDrain => "/amaters.admin.v1.AdminService/Drain",
+            Self::AdminListConnections => "/amaters.admin.v1.AdminService/ListConnections",
+            Self::AdminCloseConnections => "/amaters.admin.v1.AdminService/CloseConnections",
         }
     }
 
@@ -104,7 +185,20 @@ impl Method {
             Self::ExecuteStream
             | Self::ExecuteInteractive
             | Self::GrpcHealthWatch
-            | Self::Reflection => false,
+            | Self::Reflection
+            | Self::AdminBackup
+            | Self::AdminRestore
+            | Self::AdminVerify
+            | Self::AdminCompact
+            | Self::AdminListJobs
+            | Self::AdminWatchJob
+            | Self::AdminCancelJob
+            | Self::AdminLogs
+            | Self::AdminStats
+            | Self::AdminReload
+            | Self::AdminDrain
+            | Self::AdminListConnections
+            | Self::AdminCloseConnections => false,
         }
     }
 }

@@ -13,6 +13,7 @@ use glommio::timer::sleep;
 use h2::server::SendResponse;
 
 use super::{
+    admin,
     inbound::{Inbound, Trouble},
     interactive,
     method::Method,
@@ -63,6 +64,9 @@ pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<E
                 }
                 Method::GrpcHealthWatch => watch(&core, inbound, outbound).await,
                 Method::Reflection => reflect(inbound, outbound).await,
+                method if method.is_admin() => {
+                    admin::serve(&core, &access, method, inbound, outbound).await
+                }
                 _ => rows(&core, &access, inbound, outbound, limit).await,
             }
         });

@@ -13,7 +13,10 @@ use futures_util::future::join_all;
 use glommio::timer::sleep;
 
 use super::{Backup, Job, Runner, Stage, runner::LOOK};
-use crate::storage::{BackupError, Copied, Draft, Keep, prune};
+use crate::storage::{BackupError, Copied, Draft, Keep, Manifest, StorageError, prune};
+
+/// Times that a cut is taken again.
+const TRIES_MAX: u32 = 20;
 
 /// A snapshot that a reactor holds for a job, until this is dropped.
 pub(super) struct Instance {
@@ -40,24 +43,17 @@ impl Runner {
         incremental: (bool, Option<&str>),
         keep: Keep,
     ) -> Result<Backup, BackupError> {
-        job.set_stage(Stage::Preparing);
-        let draft = Draft::begin(self.jobs.roots(), directory, incremental, self.source())?;
-        let written = self.write(job, &draft);
-        let (copied, result) = match written {
-            Ok(copied) => {
-                job.set_stage(Stage::Finishing);
-                (true, draft.finish(copied))
-            }
-            Err(error) => (false, Err(error)),
-        };
-        let (manifest, size_bytes) = match result {
-            Ok(done) => done,
-            Err(error) => {
-                draft.abandon();
-                return Err(error);
+        let mut tries = 0;
+        let (draft, manifest, size_bytes) = loop {
+            match self.try_to_back_up(job, directory, incremental) {
+                // More was overwritten in the instant of the cut than is kept for snapshots.
+                Err(BackupError::Storage(StorageError::Outdated { .. })) if tries < TRIES_MAX => {
+                    tries += 1;
+                    job.control.begin_again();
+                }
+                done => break done?,
             }
         };
-        debug_assert!(copied);
         let removed = if keep == Keep::default() {
             0
         } else {
@@ -83,6 +79,27 @@ impl Runner {
             size_bytes,
             removed,
         })
+    }
+
+    fn try_to_back_up(
+        &self,
+        job: &Arc<Job>,
+        directory: &str,
+        incremental: (bool, Option<&str>),
+    ) -> Result<(Draft, Manifest, u64), BackupError> {
+        job.set_stage(Stage::Preparing);
+        let draft = Draft::begin(self.jobs.roots(), directory, incremental, self.source())?;
+        let finished = self.write(job, &draft).and_then(|copied| {
+            job.set_stage(Stage::Finishing);
+            draft.finish(copied)
+        });
+        match finished {
+            Ok((manifest, size_bytes)) => Ok((draft, manifest, size_bytes)),
+            Err(error) => {
+                draft.abandon();
+                Err(error)
+            }
+        }
     }
 
     fn write(&self, job: &Arc<Job>, draft: &Draft) -> Result<Vec<Copied>, BackupError> {
@@ -136,8 +153,8 @@ impl Runner {
                 Told::Ended(Err(error)) => {
                     ended += 1;
                     // The others need not go on.
-                    job.control.cancel();
-                    if !matches!(error, BackupError::Cancelled) || failure.is_none() {
+                    job.control.fail();
+                    if failure.is_none() || matches!(failure, Some(BackupError::Cancelled)) {
                         failure = Some(error);
                     }
                 }
@@ -147,7 +164,7 @@ impl Runner {
             {
                 job.set_stage(Stage::Copying);
                 if !instance.end() {
-                    job.control.cancel();
+                    job.control.fail();
                     failure = Some(BackupError::Refused(
                         "shards took too long to freeze what they had; ask again".into(),
                     ));

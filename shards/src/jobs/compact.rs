@@ -39,7 +39,7 @@ impl Runner {
                     all.flushed += one.flushed;
                 }
                 Err(error) => {
-                    job.control.cancel();
+                    job.control.fail();
                     failure.get_or_insert(error);
                 }
             }

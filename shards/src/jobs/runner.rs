@@ -46,7 +46,7 @@ impl Stage {
 /// Leads jobs until it is stopped.
 pub(crate) struct Runner {
     pub(super) jobs: Arc<Jobs>,
-    pub(super) reach: Reach,
+    pub(super) reach: Arc<Reach>,
     pub(super) partition: Partition,
     pub(super) directory_id: u64,
     /// Where decisions are written; none where nothing outlives the process.
@@ -56,7 +56,7 @@ pub(crate) struct Runner {
 impl Runner {
     pub(crate) fn new(
         jobs: Arc<Jobs>,
-        reach: Reach,
+        reach: Arc<Reach>,
         (partition, directory_id): (Partition, u64),
         data_dir: Option<PathBuf>,
     ) -> Self {

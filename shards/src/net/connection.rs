@@ -10,6 +10,7 @@
 //! otherwise each answer would be a system call of its own.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     future::poll_fn,
     pin::pin,
@@ -27,7 +28,7 @@ use tracing::{debug, warn};
 
 use super::{
     peer::Peer,
-    registry::{Order, Vitals},
+    registry::{About, Order, Vitals},
     seldom::and_others,
     tls::{
         credentials::Store,
@@ -80,6 +81,12 @@ pub async fn serve(core: Rc<Core>, stream: TcpStream) {
     let Ok(address) = stream.peer_addr() else { return };
     let mut peer = Peer { address, certificate: None };
     let vitals = Rc::new(Vitals::new(Instant::now()));
+    let _ = vitals.about.set(About {
+        id: core.registry.next_id(core.index),
+        address,
+        opened: Instant::now(),
+        requests: Cell::new(0),
+    });
     let place = core.registry.enter(Rc::clone(&vitals));
     // Each lives in a box of its own, and the handshakes only as long as they last: a task is as large
     // as all that it ever holds, with copies.
@@ -250,6 +257,9 @@ impl Connection {
         let begun = self.begin(cx);
         let finished = self.calls.poll(cx);
         self.gauge.vitals.waiting.set(!self.calls.is_empty() || !self.accepted.is_empty());
+        if let Some(about) = self.gauge.vitals.about.get() {
+            about.requests.set(self.calls.count() + self.accepted.len());
+        }
         let flooded = self.gauge.flooded.get() && !self.closing;
         if flooded {
             self.cut("too many control frames");

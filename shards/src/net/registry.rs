@@ -3,7 +3,8 @@
 //! The sweep decides, the connection's own task acts: it finds an order in its [`Vitals`].
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    net::SocketAddr,
     rc::Rc,
     task::Waker,
     time::{Duration, Instant},
@@ -18,6 +19,20 @@ const PONG_PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub struct Registry {
     connections: RefCell<Slab<Rc<Vitals>>>,
+    /// Connections so far.
+    count: Cell<u64>,
+}
+
+/// Who is connected, for those who ask.
+pub struct About {
+    /// Its number in this process: of the reactor, and in the lower 48 bits one that grows.
+    pub id: u64,
+    /// The other end.
+    pub address: SocketAddr,
+    /// Since when.
+    pub opened: Instant,
+    /// Requests that are under way.
+    pub requests: Cell<usize>,
 }
 
 /// Signs of life of a connection, written by its task and its transport.
@@ -34,6 +49,8 @@ pub struct Vitals {
     pub waiting: Cell<bool>,
     /// Under which [`crate::tls::Credentials::trust`] the peer's certificate was verified, if it has one.
     pub trust: Cell<Option<u64>>,
+    /// What is told of it, once that is known.
+    pub about: OnceCell<About>,
     /// What the task shall do.
     pub order: Cell<Option<Order>>,
     /// The task.
@@ -66,6 +83,31 @@ impl Registry {
     pub fn enter(&self, vitals: Rc<Vitals>) -> Place<'_> {
         let index = self.connections.borrow_mut().insert(vitals);
         Place { registry: self, index }
+    }
+
+    /// A number for the next connection of this reactor.
+    pub fn next_id(&self, reactor: usize) -> u64 {
+        self.count.set(self.count.get() + 1);
+        (reactor as u64) << 48 | self.count.get()
+    }
+
+    /// Tells of each connection.
+    pub fn list<T>(&self, tell: impl Fn(&About) -> T) -> Vec<T> {
+        let connections = self.connections.borrow();
+        connections.iter().filter_map(|(_, vitals)| vitals.about.get().map(&tell)).collect()
+    }
+
+    /// Has those say goodbye that are wanted, and counts them.
+    pub fn drain_some(&self, wanted: impl Fn(&About) -> bool) -> u64 {
+        let mut count = 0;
+        self.each(|vitals| {
+            let drains = vitals.about.get().is_some_and(&wanted);
+            drains.then_some(Order::Drain)
+        });
+        for (_, vitals) in self.connections.borrow().iter() {
+            count += u64::from(vitals.about.get().is_some_and(&wanted));
+        }
+        count
     }
 
     /// Whether there are none.
@@ -118,6 +160,7 @@ impl Vitals {
             pinged: Cell::new(None),
             waiting: Cell::new(false),
             trust: Cell::new(None),
+            about: OnceCell::new(),
             order: Cell::new(None),
             waker: RefCell::new(None),
         }

@@ -20,6 +20,7 @@ use crate::{
     wire::client::{Kind, ONE, TWO},
 };
 
+mod backups;
 mod customers;
 mod ledger;
 

@@ -95,7 +95,7 @@ pub(crate) async fn bounded<T>(story: impl Future<Output = T>) -> T {
 /// A server in a folder of its own.
 pub(crate) struct Site {
     pub(crate) server: Server,
-    folder: Folder,
+    pub(crate) folder: Folder,
 }
 
 impl Site {

@@ -84,7 +84,10 @@ pub struct Copied {
 /// How long work is to go on, how fast, and how far it is.
 #[derive(Debug)]
 pub struct Control {
+    /// Somebody asked for the end.
     cancelled: AtomicBool,
+    /// A part of it has failed: the others need not go on.
+    failed: AtomicBool,
     keys: AtomicU64,
     bytes: AtomicU64,
     bytes_total: AtomicU64,
@@ -102,6 +105,7 @@ impl Control {
     pub fn new(rate: u64) -> Arc<Self> {
         Arc::new(Self {
             cancelled: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             keys: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
@@ -118,10 +122,24 @@ impl Control {
         self.tick();
     }
 
-    /// Whether somebody wants it to end.
+    /// Whether it is to end.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Relaxed)
+        self.cancelled.load(Relaxed) || self.failed.load(Relaxed)
+    }
+
+    /// Ends all parts, because one of them has failed.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Relaxed);
+        self.tick();
+    }
+
+    /// Begins anew after a failure.
+    pub(crate) fn begin_again(&self) {
+        self.failed.store(false, Relaxed);
+        for number in [&self.keys, &self.bytes, &self.bytes_total] {
+            number.store(0, Relaxed);
+        }
     }
 
     /// Entries and bytes that are done, and about how many bytes there are.

@@ -259,6 +259,11 @@ async fn read(client: &Client, way: Way) -> Result<Vec<Vec<u8>>, Trouble> {
     })
 }
 
+/// The whole bank, of a server that nobody else uses.
+pub(super) async fn read_all(address: SocketAddr) -> Vec<Vec<u8>> {
+    read(&Client::connect(address).await, Way::Range).await.unwrap()
+}
+
 /// After a kill: the whole bank, in each way, and what each owner knows.
 pub(super) async fn audit(address: SocketAddr, ledger: &Shared) {
     let client = Client::connect(address).await;

@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     pub(super) balances: Vec<u64>,
     /// Of each owner, the balances that the transfer under way would make.
     pub(super) tried: Vec<Option<Vec<(usize, u64)>>>,
+    /// Of each owner, the balances of its accounts after each transfer; the last is what is known.
+    history: Vec<Vec<Vec<u64>>>,
     pub(super) figures: Figures,
 }
 
@@ -48,7 +50,54 @@ pub(super) struct Figures {
 impl Ledger {
     pub(super) fn new(owners: usize) -> Self {
         let (balances, tried) = (vec![OPENING; ACCOUNTS], vec![None; owners]);
-        Self { balances, tried, figures: Figures::default() }
+        let history = vec![Vec::new(); owners];
+        Self { balances, tried, history, figures: Figures::default() }
+    }
+
+    /// Takes note of what each owner knows.
+    pub(super) fn remember(&mut self) {
+        (0..self.tried.len()).for_each(|owner| self.remember_one(owner));
+    }
+
+    fn remember_one(&mut self, owner: usize) {
+        let now = self.balances[self.owned(owner)].to_vec();
+        if self.history[owner].last() != Some(&now) {
+            self.history[owner].push(now);
+        }
+    }
+
+    /// Of each owner, which state is known.
+    pub(super) fn known(&self) -> Vec<usize> {
+        self.history.iter().map(|states| states.len() - 1).collect()
+    }
+
+    /// Of each owner, the last state that may be there.
+    pub(super) fn tried_to(&self) -> Vec<usize> {
+        let tried = self.tried.iter().map(|tried| usize::from(tried.is_some()));
+        self.known().into_iter().zip(tried).map(|(known, tried)| known + tried).collect()
+    }
+
+    /// Compares the accounts of each owner with the states that it was in between two moments.
+    pub(super) fn check_history(
+        &mut self,
+        name: &str,
+        values: &[impl AsRef<[u8]>],
+        between: &[(usize, usize)],
+    ) {
+        for (owner, (from, to)) in between.iter().enumerate() {
+            let accounts = self.owned(owner);
+            let found: Vec<u64> = accounts
+                .map(|account| balance(values[account].as_ref(), account).unwrap_or(0))
+                .collect();
+            let states = &self.history[owner];
+            let possible = &states[*from..=(*to).min(states.len() - 1)];
+            if !possible.contains(&found) {
+                let at = states.iter().position(|state| *state == found);
+                self.figures.broken.push(format!(
+                    "{name} shows owner {owner} in state {at:?}, which is none of {from} to {to}"
+                ));
+            }
+        }
     }
 
     /// The accounts of an owner.
@@ -62,6 +111,7 @@ impl Ledger {
         for (account, balance) in self.tried[owner].take().into_iter().flatten() {
             self.balances[account] = balance;
         }
+        self.remember_one(owner);
         self.figures.transfers += 1;
     }
 
