@@ -38,6 +38,7 @@ use amaters_shards::{
         WalSettings,
     },
     storage::{Keep, Roots},
+    throttle::Rates,
 };
 
 pub use self::refusal::Refusal;
@@ -86,6 +87,10 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsSettings>,
     /// Bounds of the serving side.
     pub(crate) limits: Limits,
+    /// How much clients may ask for.
+    pub(crate) rates: Rates,
+    /// `limits.connections_per_address`; 0: no bound.
+    pub(crate) connections_per_address_max: usize,
     /// `network.connection_timeout_secs`.
     pub(crate) connection_timeout: Duration,
     /// `network.keepalive_interval_secs`.
@@ -162,6 +167,8 @@ impl Config {
             tree: tree(&raw.storage, &data_dir),
             tls: tls(&raw)?,
             limits: limits(&raw),
+            rates: rates(&raw.limits),
+            connections_per_address_max: raw.limits.connections_per_address,
             connection_timeout: Duration::from_secs(raw.network.connection_timeout_secs),
             keepalive_interval: Duration::from_secs(raw.network.keepalive_interval_secs),
             log: log(&raw.logging)?,
@@ -330,6 +337,16 @@ fn tls(raw: &raw::Raw) -> Result<Option<TlsSettings>, Problem> {
         client: (client.authorities.is_some() || client.folder.is_some()).then_some(client),
         grace: Duration::from_secs(network.tls_revocation_grace_secs),
     }))
+}
+
+fn rates(raw: &raw::Limits) -> Rates {
+    Rates {
+        requests_per_address: raw.requests_per_second_per_address,
+        requests_per_principal: raw.requests_per_second_per_principal,
+        bytes_per_address: raw.bytes_per_second_per_address,
+        bytes_per_principal: raw.bytes_per_second_per_principal,
+        auth_failures_per_address: raw.auth_failures_per_minute_per_address,
+    }
 }
 
 fn limits(raw: &raw::Raw) -> Limits {

@@ -203,6 +203,8 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         tree: config.tree.clone(),
         guard: Arc::new(Guard::open()),
         limits: config.limits.clone(),
+        rates: config.rates,
+        connections_per_address_max: config.connections_per_address_max,
         connection_timeout: config.connection_timeout,
         keepalive_interval: config.keepalive_interval,
         slow_request: config.slow_request,

@@ -95,6 +95,8 @@ fn reactors() -> Reactors {
         connection_timeout: PATIENCE,
         slow_request: None,
         admin_from_anywhere: false,
+        rates: Default::default(),
+        connections_per_address_max: 0,
         audit: crate::audit::Audit::new(1).0,
         notes: Notes::default(),
         keepalive_interval: PATIENCE,

@@ -21,13 +21,14 @@ use crate::{
     failure::Failure,
     grpc::{headers::Headers, method::Method},
     jobs::{Jobs, Reach},
-    net::{registry::Registry, seldom::Seldom, tls::handshake::Desk},
+    net::{registry::Registry, seldom::Seldom, sources::Sources, tls::handshake::Desk},
     payload::{Payload, Writer},
     recent::{Base, Event, RequestLine},
     router::Router,
     rpc::locality::Locality,
     settings::Settings,
     storage::{Epochs, MergeSlots, Ready, Shard, Stats},
+    throttle::{Cost, Payer, Throttle, Throttling},
 };
 
 /// One reactor's belongings.
@@ -54,6 +55,8 @@ pub struct Core {
     pub unexpected_tls: Seldom,
     /// Shards that a restore can be switched into.
     pub ready: RefCell<Vec<Ready>>,
+    /// How much clients have asked for lately.
+    pub throttle: Throttle,
     /// Requests that have ended in this turn.
     ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
@@ -79,6 +82,10 @@ pub struct Process {
     pub draining: AtomicBool,
     /// Open connections of each reactor: counted in by whoever accepts, out by the owner.
     pub connections: Vec<AtomicUsize>,
+    /// Open connections of each address.
+    pub sources: Sources,
+    /// How much clients may ask for.
+    pub throttling: Arc<Throttling>,
     /// For each reactor.
     pub counters: Vec<Counters>,
     /// The clock of the lines that tell what happened lately.
@@ -143,6 +150,7 @@ impl Core {
         router: Rc<Router>,
     ) -> Self {
         let handshakes = Desk::new(settings.limits.handshakes_max);
+        let throttle = Throttle::new(Arc::clone(&process.throttling), index);
         Self {
             index,
             settings,
@@ -155,6 +163,7 @@ impl Core {
             handshakes,
             unexpected_tls: Seldom::default(),
             ready: RefCell::default(),
+            throttle,
             ended: RefCell::default(),
             scratch: RefCell::default(),
         }
@@ -171,6 +180,14 @@ impl Core {
     /// [`Failure::Unrecorded`]: it must not be done.
     pub fn record(&self, event: impl FnOnce() -> audit::Event) -> Result<(), Failure> {
         self.settings.audit.record(self.index, event)
+    }
+
+    /// Charges for bytes of a message, where bytes are bounded.
+    pub fn charge_bytes(&self, payer: Payer, bytes: usize) {
+        if self.throttle.counts_bytes() {
+            let cost = Cost { requests: 0, bytes: bytes as u64 };
+            self.throttle.charge(payer, Instant::now(), cost);
+        }
     }
 
     /// A request has ended. Its time is taken with that of the others of this turn.

@@ -11,7 +11,7 @@ pub use self::{
     method::{End, MethodCounters},
     tls::{TlsFailure, TlsKind, TlsVersion},
 };
-use crate::grpc::method::Method;
+use crate::{grpc::method::Method, throttle::Limit};
 
 /// A number with one writer: changing it is a load and a store, never a locked instruction.
 #[derive(Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Counters {
     pub connections_accepted: Counter,
     /// Connections closed at once because `server.max_connections` were open.
     pub connections_refused: Counter,
+    /// Connections closed at once because their address had as many as it may.
+    pub connections_refused_by_address: Counter,
     /// Connections closed because they sent too many control frames or stood still.
     pub connections_cut: Counter,
     /// Principals recognised, once for each connection and credential.
@@ -80,6 +82,7 @@ pub struct Counters {
     tls_handshakes: [[Counter; TlsKind::ALL.len()]; TlsVersion::ALL.len()],
     tls_failures: [Counter; TlsFailure::ALL.len()],
     tls_connections: [Counter; TlsVersion::ALL.len()],
+    limited: [Counter; Limit::ALL.len()],
     methods: [MethodCounters; Method::ALL.len()],
     strangers: MethodCounters,
 }
@@ -106,6 +109,11 @@ impl Counters {
     /// Open connections of TLS.
     pub fn tls_connections(&self, version: TlsVersion) -> &Counter {
         &self.tls_connections[version as usize]
+    }
+
+    /// Requests that were refused because of a bound.
+    pub fn limited(&self, limit: Limit) -> &Counter {
+        &self.limited[limit as usize]
     }
 
     /// Requests begun, of all methods and of none.

@@ -90,6 +90,9 @@ pub enum Failure {
          admin.allow_remote = true takes it from everywhere"
     )]
     NotLocal { command: String },
+    /// Somebody asks more than an operator grants.
+    #[error("over {limit}; try again in {retry_after} s")]
+    Throttled { limit: &'static str, retry_after: u32 },
     /// Something that must be recorded and cannot be.
     #[error(
         "the audit cannot be written at the moment, and what it must record is not done without it \

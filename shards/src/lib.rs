@@ -31,6 +31,7 @@ mod router;
 mod rpc;
 pub mod settings;
 pub mod storage;
+pub mod throttle;
 pub mod tls;
 mod turn;
 pub mod utc;

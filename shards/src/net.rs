@@ -6,5 +6,6 @@ pub mod listener;
 pub mod peer;
 pub mod registry;
 pub mod seldom;
+pub mod sources;
 pub mod tls;
 pub mod transport;

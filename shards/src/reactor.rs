@@ -213,6 +213,7 @@ async fn tick(core: Rc<Core>) {
         core.router.snapshots().tick(Instant::now(), SNAPSHOT_LIFETIME);
         core.router.local_shards().iter().for_each(Shard::release);
         core.publish_load();
+        core.throttle.tick(Instant::now());
         core.router.tick_recent(Instant::now());
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             core.registry.sweep(Instant::now(), patience, keepalive);

@@ -22,7 +22,7 @@ use crate::{
     counters::Counters,
     jobs::{Jobs, Reach, Runner},
     mesh,
-    net::listener,
+    net::{listener, sources::Sources},
     pulse::{Beat, Pulse},
     reactor::{self, Command, Report, Seed},
     recent::Base,
@@ -30,6 +30,7 @@ use crate::{
     rpc::locality::Locality,
     settings::{CompactionSettings, Durability, Engine, Settings},
     storage::{Decisions, Epochs, MergeSlots},
+    throttle::{Rates, Throttling},
     watch::Watch,
 };
 
@@ -112,6 +113,8 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
         guard: ArcSwap::new(Arc::clone(&settings.guard)),
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
+        sources: Sources::new(settings.connections_per_address_max),
+        throttling: Arc::new(Throttling::new(count, settings.rates)),
         counters: (0..count).map(|_| Counters::default()).collect(),
         base: Base::now(),
         slow_request: SlowRequest::new(settings.slow_request),
@@ -270,6 +273,16 @@ impl Reactors {
     /// Changes who may come in, and what they may do: from now on, also on open connections.
     pub fn set_guard(&self, guard: Arc<Guard>) {
         self.process.guard.store(guard);
+    }
+
+    /// Changes how much clients may ask for.
+    pub fn set_rates(&self, rates: Rates) {
+        self.process.throttling.set(rates);
+    }
+
+    /// Changes `limits.connections_per_address`; connections that are open stay.
+    pub fn set_connections_per_address_max(&self, count: usize) {
+        self.process.sources.set_max(count);
     }
 
     /// Changes `logging.slow_request_ms`.

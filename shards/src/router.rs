@@ -22,6 +22,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::poll_fn,
+    net::SocketAddr,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
@@ -53,7 +54,15 @@ pub enum Letter {
     /// The lines of the receiver from a number on are wanted.
     Recent { slot: u32, from: u64 },
     /// An accepted connection that the receiver shall serve.
-    Connection(AcceptedTcpStream),
+    Connection(Accepted),
+}
+
+/// A connection that was accepted, and counted in.
+pub struct Accepted {
+    /// The socket, of no reactor yet.
+    pub socket: AcceptedTcpStream,
+    /// Where it comes from.
+    pub address: SocketAddr,
 }
 
 /// One reactor's way to every shard.
@@ -259,7 +268,7 @@ impl Router {
     }
 
     /// Gives a connection to reactor `to`.
-    pub fn hand_over(&self, to: usize, connection: AcceptedTcpStream) {
+    pub fn hand_over(&self, to: usize, connection: Accepted) {
         self.port.post(to, Letter::Connection(connection));
     }
 
@@ -270,7 +279,7 @@ impl Router {
 
     /// Reads the letters of other reactors and answers what is durable; polled by a task of its
     /// own. `connection` takes the connections that arrive.
-    pub fn poll_inbox(&self, cx: &mut Context<'_>, connection: &mut dyn FnMut(AcceptedTcpStream)) {
+    pub fn poll_inbox(&self, cx: &mut Context<'_>, connection: &mut dyn FnMut(Accepted)) {
         /// Batches read before others get their turn.
         const BATCHES_MAX: usize = 16;
 
@@ -288,7 +297,7 @@ impl Router {
                         let result = Ok(Reply::Recent(self.own_recent(from)));
                         self.port.post(from_reactor, Letter::Answer { slot, result });
                     }
-                    Letter::Connection(socket) => connection(socket),
+                    Letter::Connection(accepted) => connection(accepted),
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     audit::Audit, auth::Guard, limits::Limits, net::tls::credentials::Store, partition::Partition,
-    recent::Notes,
+    recent::Notes, throttle::Rates,
 };
 
 /// Everything that reactors need to know.
@@ -40,6 +40,10 @@ pub struct Settings {
     pub guard: Arc<Guard>,
     /// The bounds of the serving side.
     pub limits: Limits,
+    /// How much clients may ask for. It may change while the server runs.
+    pub rates: Rates,
+    /// Open connections of one address; 0: no bound. It may change while the server runs.
+    pub connections_per_address_max: usize,
     /// A handshake, a half-sent request or an answer that nobody reads may take this long.
     pub connection_timeout: Duration,
     /// Unary requests that take so long are worth a warning. It may change while the server runs.

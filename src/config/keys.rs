@@ -239,6 +239,8 @@ const ALGORITHMS: &[&str] =
     &["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"];
 
 const SECOND_OF_DAY: u64 = 86_400;
+const RATE: RangeInclusive<u64> = 0..=1_000_000_000;
+const BYTE_RATE: RangeInclusive<u64> = 0..=1_000_000_000_000;
 
 /// Every key, table by table, in the order in which people read them.
 #[rustfmt::skip]
@@ -311,6 +313,18 @@ pub(crate) const KEYS: &[Key] = &[
         "HTTP/2 control frames a second that a connection may send beyond those its requests explain."),
     Key::new("limits.handshakes_max", Kind::Limit, "256",
         "TLS handshakes under way at once on each reactor; more wait in line."),
+    Key::new("limits.connections_per_address", Kind::Integer(0..=1_000_000), "0",
+        "Open connections of one address, of IPv6 one /64; the next is closed at once. 0: no bound.").live(),
+    Key::new("limits.requests_per_second_per_address", Kind::Integer(RATE), "0",
+        "Queries a second that clients of one address, of IPv6 one /64, may ask. 0: no bound.").live(),
+    Key::new("limits.requests_per_second_per_principal", Kind::Integer(RATE), "0",
+        "Queries a second that one principal may ask. 0: no bound.").live(),
+    Key::new("limits.bytes_per_second_per_address", Kind::Integer(BYTE_RATE), "0",
+        "Bytes of requests and answers a second of one address, of IPv6 one /64. 0: no bound.").live(),
+    Key::new("limits.bytes_per_second_per_principal", Kind::Integer(BYTE_RATE), "0",
+        "Bytes of requests and answers a second of one principal. 0: no bound.").live(),
+    Key::new("limits.auth_failures_per_minute_per_address", Kind::Integer(0..=1_000_000), "60",
+        "Wrong credentials a minute from one address, of IPv6 one /64; more of them are not looked at. 0: no bound.").live(),
 
     Key::new("cluster.enabled", Kind::Flag, "false",
         "Run as a node of a cluster; not in this version, which refuses true."),

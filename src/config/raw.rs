@@ -116,6 +116,12 @@ pub(crate) struct Limits {
     pub(crate) in_flight_bytes_max: usize,
     pub(crate) control_frames_per_second_max: u32,
     pub(crate) handshakes_max: usize,
+    pub(crate) connections_per_address: usize,
+    pub(crate) requests_per_second_per_address: u64,
+    pub(crate) requests_per_second_per_principal: u64,
+    pub(crate) bytes_per_second_per_address: u64,
+    pub(crate) bytes_per_second_per_principal: u64,
+    pub(crate) auth_failures_per_minute_per_address: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

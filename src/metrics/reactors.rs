@@ -2,7 +2,9 @@
 //!
 //! Always true within one scrape: a sum is that of the values that are shown for the reactors.
 
-use amaters_shards::{Counters, LATENCY_BOUNDS_NANOS, Latencies, Method, MethodCounters, Watch};
+use amaters_shards::{
+    Counters, LATENCY_BOUNDS_NANOS, Latencies, Method, MethodCounters, Watch, throttle::Limit,
+};
 
 use super::exposition::{Exposition, Kind};
 
@@ -43,6 +45,12 @@ const NUMBERS: &[Number] = &[
         Kind::Counter,
         "Connections closed at once because server.max_connections were open.",
         |c| c.connections_refused.get(),
+    ),
+    (
+        "connections_refused_by_address",
+        Kind::Counter,
+        "Connections closed at once because their address had limits.connections_per_address open.",
+        |c| c.connections_refused_by_address.get(),
     ),
     (
         "connections_cut",
@@ -89,6 +97,7 @@ pub(super) fn write(out: &mut Exposition, watch: &Watch) {
     methods(out, &sum);
     numbers(out, &readings);
     for_each_reactor(out, &readings);
+    limited(out, watch);
     let open: usize = readings.iter().map(|reading| reading.connections).sum();
     out.single(Kind::Gauge, "amaters_connections", "Open connections.", open);
     let help = "Open connections that are allowed (server.max_connections).";
@@ -103,6 +112,16 @@ fn requests(out: &mut Exposition, all: &MethodReading) {
     out.single(Kind::Counter, "amaters_net_given_up", help, all.given_up);
     let help = "Currently active gRPC requests.";
     out.single(Kind::Gauge, "amaters_net_active_requests", help, all.active());
+}
+
+/// Over all reactors.
+fn limited(out: &mut Exposition, watch: &Watch) {
+    let help = "Requests that were refused because of a limit, by its key.";
+    let mut family = out.family(Kind::Counter, "amaters_net_requests_limited", help);
+    for limit in Limit::ALL {
+        let count: u64 = watch.counters().iter().map(|c| c.limited(limit).get()).sum();
+        family.sample(&[("limit", limit.key())], count);
+    }
 }
 
 /// The round trips that have an end of their own: calls of one request and one answer.

@@ -91,6 +91,12 @@ impl Control<'_> {
             | "storage.compaction.level_multiplier" => {
                 reactors.set_compaction(next.tree.compaction);
             }
+            "limits.connections_per_address" => {
+                reactors.set_connections_per_address_max(next.connections_per_address_max);
+            }
+            path if path.contains("_per_second_per_") || path.contains("_per_minute_per_") => {
+                reactors.set_rates(next.rates);
+            }
             "admin.allow_remote" => reactors.set_admin_from_anywhere(next.admin_from_anywhere),
             "snapshot.rate_mb_per_second" => reactors.jobs().set_rate(next.snapshot.rate),
             path if path.starts_with("snapshot.") => {

@@ -13,6 +13,7 @@ mod foreign;
 mod guide;
 mod harness;
 mod life;
+mod limits;
 mod notify;
 mod refusals;
 mod reload;

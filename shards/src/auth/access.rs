@@ -3,7 +3,7 @@
 use std::{
     rc::Rc,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -14,7 +14,12 @@ use super::{
     shown::{Kept, Shown},
     verdict::{Verdict, note},
 };
-use crate::{core::Core, failure::Failure, net::peer::Peer};
+use crate::{
+    core::Core,
+    failure::Failure,
+    net::peer::Peer,
+    throttle::{Cost, Payer},
+};
 
 /// Somebody on a connection, under one guard.
 pub struct Access {
@@ -24,6 +29,7 @@ pub struct Access {
     principal: Arc<Principal>,
     /// Unix seconds from which on it is over.
     until: Option<i64>,
+    payer: Payer,
 }
 
 impl Access {
@@ -37,13 +43,25 @@ impl Access {
         peer: &Rc<Peer>,
         shown: Shown<'_>,
     ) -> Result<Rc<Self>, Failure> {
+        let now = Instant::now();
+        let nobody = core.process.throttling.payer(peer.address.ip(), "");
+        // Credentials that are not looked at cannot be guessed; whoever shows none may be welcome.
+        let over = core.throttle.may_fail(nobody, now).err();
+        if let Some(over) = over.filter(|_| shown.method().is_some()) {
+            return Err(record::over(core, peer, None, over));
+        }
         match guard.recognise(shown, peer) {
             Ok(Recognised { principal, until }) => {
                 note(core, peer, &Verdict::Admitted(&principal))?;
+                let payer = core.process.throttling.payer(peer.address.ip(), &principal.id);
                 let (guard, peer, shown) = (Arc::clone(guard), Rc::clone(peer), shown.kept());
-                Ok(Rc::new(Self { guard, peer, shown, principal, until }))
+                Ok(Rc::new(Self { guard, peer, shown, principal, until, payer }))
             }
             Err(failure) => {
+                if let Some(over) = over {
+                    return Err(record::over(core, peer, None, over));
+                }
+                core.throttle.has_failed(nobody, now);
                 let refused = Verdict::Refused { method: shown.method(), failure: &failure };
                 note(core, peer, &refused)?;
                 Err(failure)
@@ -54,7 +72,8 @@ impl Access {
     /// Whoever calls what is there for everybody, and may do nothing else.
     pub(super) fn of_anybody(guard: &Arc<Guard>, peer: &Rc<Peer>) -> Rc<Self> {
         let (guard, peer, principal) = (Arc::clone(guard), Rc::clone(peer), guard.anybody());
-        Rc::new(Self { guard, peer, shown: Kept::Nothing, principal, until: None })
+        let (shown, payer) = (Kept::Nothing, Payer::default());
+        Rc::new(Self { guard, peer, shown, principal, until: None, payer })
     }
 
     /// Who it is.
@@ -86,6 +105,20 @@ impl Access {
             return Ok(Rc::clone(self));
         }
         Self::of(core, &guard, &self.peer, self.shown.shown())
+    }
+
+    /// Who pays for its requests.
+    pub fn payer(&self) -> Payer {
+        self.payer
+    }
+
+    /// Lets so much of it through, and charges for it.
+    ///
+    /// # Errors
+    /// [`Failure::Throttled`].
+    pub fn pay(&self, core: &Core, now: Instant, cost: Cost) -> Result<(), Failure> {
+        let paid = core.throttle.pay(self.payer, now, cost);
+        paid.map_err(|over| record::over(core, &self.peer, Some(&self.principal), over))
     }
 
     /// Asks whether something may be done.

@@ -12,6 +12,7 @@ use crate::{
     core::Core,
     failure::{Failure, ShownKey},
     net::peer::Peer,
+    throttle::Over,
 };
 
 /// Records a decision, if it is one of those.
@@ -69,6 +70,23 @@ pub(super) fn failed(
         let event = Event::new(Kind::Admin, AuditResult::Failure).error(failure.to_string());
         by(event, principal).action(command.to_owned()).resource("server").from(peer.address.ip())
     });
+}
+
+/// Counts, and now and then records, that somebody asks for more than is granted; gives what they are told.
+pub(super) fn over(core: &Core, peer: &Peer, principal: Option<&Principal>, over: Over) -> Failure {
+    core.counters().limited(over.limit).add(1);
+    let limit = over.limit.key();
+    let retry_after = over.wait.as_nanos().div_ceil(1_000_000_000);
+    let retry_after = u32::try_from(retry_after).unwrap_or(u32::MAX).max(1);
+    if over.is_news {
+        tracing::warn!("{peer}: over {limit}; more of that is not told for a minute");
+        let _ = core.record(|| {
+            let event = Event::new(Kind::SecurityViolation, AuditResult::Denied);
+            let event = principal.into_iter().fold(event, by);
+            event.action(limit).error("over the limit").from(peer.address.ip())
+        });
+    }
+    Failure::Throttled { limit, retry_after }
 }
 
 fn event(verdict: &Verdict<'_>, with_keys: bool) -> Event {

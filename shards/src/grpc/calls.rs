@@ -53,6 +53,7 @@ use crate::{
         simple::Simple,
     },
     storage::Ticket,
+    throttle::{Cost, Payer},
 };
 
 /// The requests of one connection.
@@ -78,6 +79,7 @@ struct Pending {
     arrived: Instant,
     timeout: Option<Duration>,
     write: bool,
+    payer: Payer,
     /// What the answer of a read is taken to have.
     _awaited: Option<Charge>,
     /// The request's bytes are in flight as long as this lives.
@@ -164,6 +166,13 @@ impl Calls {
                 return self.short_way(&access, &query, &message, respond, (arrived, timeout));
             }
         }
+        // One message and one answer: when it was read, so that the answer names it.
+        if !method.is_unary()
+            && !method.is_health()
+            && let Err(failure) = access.pay(&self.core, arrived, Cost::REQUEST)
+        {
+            return self.turn_away(method, arrived, respond, &failure);
+        }
         let call = LongCall {
             core: Rc::clone(&self.core),
             flight: Rc::clone(&self.flight),
@@ -220,7 +229,11 @@ impl Calls {
         let begun = if self.core.is_full() {
             Err(self.overloaded())
         } else {
-            contained(|| Ok(query.begin(&self.core, access, message, destination)))
+            let cost = Cost { requests: 1, bytes: message.len() as u64 };
+            let paid = access.pay(&self.core, arrived, cost);
+            paid.and_then(|()| {
+                contained(|| Ok(query.begin(&self.core, access, message, destination)))
+            })
         };
         match begun {
             Err(failure) | Ok(Call::Here(Err(failure))) => {
@@ -231,18 +244,22 @@ impl Calls {
                 let request_id = query.request_id;
                 let answer = QueryAnswer { reply: &reply, request_id, millis: 0 };
                 let (core, flight) = (&self.core, &self.flight);
-                outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                let bytes =
+                    outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                core.charge_bytes(access.payer(), bytes);
                 core.ended(Some(Method::ExecuteQuery), query.line(), arrived, End::Answered);
             }
             Ok(Call::Here(Ok(Outcome::Durable(reply, ticket)))) => {
-                self.suspend(query, message, respond, (arrived, timeout));
+                self.suspend(query, message, respond, (arrived, timeout), access.payer());
                 self.tickets.push_back((token, ticket, reply));
             }
             Ok(Call::Here(Ok(Outcome::Later(later)))) => {
-                self.suspend(query, message, respond, (arrived, timeout));
+                self.suspend(query, message, respond, (arrived, timeout), access.payer());
                 self.reads.push(Box::pin(later.map(move |result| (token, result))));
             }
-            Ok(Call::Remote) => self.suspend(query, message, respond, (arrived, timeout)),
+            Ok(Call::Remote) => {
+                self.suspend(query, message, respond, (arrived, timeout), access.payer());
+            }
         }
     }
 
@@ -259,6 +276,7 @@ impl Calls {
         message: &Bytes,
         respond: SendResponse<Payload>,
         (arrived, timeout): (Instant, Option<Duration>),
+        payer: Payer,
     ) {
         let write = query.is_write();
         let meter = Meter::new(&self.core, Method::ExecuteQuery, query.line(), arrived);
@@ -268,6 +286,7 @@ impl Calls {
             arrived,
             timeout,
             write,
+            payer,
             _awaited: (!write).then(|| self.foresight.begin()),
             _charge: Charge::new(&self.flight, message.len()),
         });
@@ -312,7 +331,9 @@ impl Calls {
             Ok(reply) => {
                 let answer = QueryAnswer { reply: &reply, request_id, millis };
                 let (core, flight) = (&self.core, &self.flight);
-                outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                let bytes =
+                    outbound::answer(core, flight, &mut respond, Encoding::Identity, &answer);
+                core.charge_bytes(pending.payer, bytes);
                 meter.end(End::Answered);
             }
             Err(failure) => {
@@ -365,7 +386,7 @@ pub fn fail(
 ) {
     let error = error_response(failure);
     let answer = ErrorAnswer { error: &error, request_id, millis };
-    outbound::answer(core, flight, respond, Encoding::Identity, &answer);
+    let _ = outbound::answer(core, flight, respond, Encoding::Identity, &answer);
 }
 
 /// The sooner of a call's two timeouts. Zero in `timeout_ms` means that the client set none.

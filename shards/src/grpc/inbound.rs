@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     limits::STREAM_WINDOW_BYTES,
     payload::{Charge, Flight},
+    throttle::Payer,
     turn::give_way,
 };
 
@@ -64,6 +65,7 @@ pub struct Inbound {
     body: RecvStream,
     reader: Reader,
     encoding: Encoding,
+    payer: Payer,
     /// Bytes held for the call: what waits to become a message, and the last message.
     charge: Charge,
     /// Bytes taken whose flow-control window was not given back.
@@ -77,12 +79,13 @@ impl Inbound {
         flight: Rc<Flight>,
         body: RecvStream,
         encoding: Encoding,
+        payer: Payer,
         first: Option<Bytes>,
     ) -> Self {
         let mut reader = Reader::new(core.settings.limits.message_bytes_max);
         let charge = Charge::new(&flight, first.as_ref().map_or(0, Bytes::len));
         first.into_iter().for_each(|first| reader.push(first));
-        Self { core, flight, body, reader, encoding, charge, unreleased: 0 }
+        Self { core, flight, body, reader, encoding, payer, charge, unreleased: 0 }
     }
 
     /// The one message of a unary call.
@@ -107,6 +110,7 @@ impl Inbound {
         loop {
             if let Some(frame) = self.reader.next()? {
                 self.release();
+                self.core.charge_bytes(self.payer, frame.message.len());
                 return self.unpacked(frame).await.map(Some);
             }
             let patience = self.core.settings.connection_timeout;

@@ -49,6 +49,7 @@ use crate::{
         amount,
         answer::{Answer, ErrorAnswer, QueryAnswer},
     },
+    throttle::Cost,
 };
 
 /// Serves a stream to its end.
@@ -240,7 +241,8 @@ impl Pipeline {
     fn take(&mut self, message: Bytes, cx: &mut Context<'_>) {
         let limit = Limit { begun: Instant::now(), header: None };
         let bytes = message.len();
-        let (stage, request_id) = match amount::check(&message) {
+        let paid = self.access.pay(&self.core, limit.begun, Cost::REQUEST);
+        let (stage, request_id) = match paid.and_then(|()| amount::check(&message)) {
             Err(failure) => (Stage::Done(Err(failure)), amount::request_id(&message)),
             Ok(()) => match QueryRequest::decode(message) {
                 Err(error) => (Stage::Done(Err(Failure::Malformed(error.to_string()))), None),

@@ -171,6 +171,12 @@ impl Method {
         }
     }
 
+    /// Whether it asks for the server's health, which is answered whatever else is.
+    #[must_use]
+    pub fn is_health(self) -> bool {
+        matches!(self, Self::HealthCheck | Self::GrpcHealthCheck | Self::GrpcHealthWatch)
+    }
+
     /// Whether a call is one request and one answer, so that its time is a round trip.
     #[must_use]
     pub fn is_unary(self) -> bool {

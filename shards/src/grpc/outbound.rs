@@ -21,27 +21,30 @@ use crate::{
     limits::PACKED_BYTES_MAX,
     payload::{Flight, Payload, Writer},
     rpc::answer::Answer,
+    throttle::Payer,
 };
 
 /// The peer reset the stream, or the connection is gone.
 #[derive(Debug)]
 pub struct Gone;
 
-/// Sends head, one message and trailers of a call that is well. Flushed with the others.
+/// Sends head, one message and trailers of a call that is well. Flushed with the others. Gives the bytes of the message.
 pub fn answer(
     core: &Core,
     flight: &Rc<Flight>,
     respond: &mut SendResponse<Payload>,
     encoding: Encoding,
     message: &impl Answer,
-) {
+) -> usize {
     let Ok(mut stream) = respond.send_response(core.headers.response(encoding), false) else {
-        return;
+        return 0;
     };
     let payload = framed(core, encoding, message).charged(flight);
+    let bytes = payload.remaining();
     // Errors mean that the peer reset the stream: nobody waits for the answer.
     let _ = stream.send_data(payload, false);
     let _ = stream.send_trailers(core.headers.trailers());
+    bytes
 }
 
 /// Sends a status instead of an answer.
@@ -95,6 +98,7 @@ pub struct Outbound {
     flight: Rc<Flight>,
     stream: SendStream<Payload>,
     encoding: Encoding,
+    payer: Payer,
 }
 
 impl Outbound {
@@ -107,10 +111,11 @@ impl Outbound {
         flight: Rc<Flight>,
         mut respond: SendResponse<Payload>,
         encoding: Encoding,
+        payer: Payer,
     ) -> Result<Self, Gone> {
         let head = core.headers.response(encoding);
         let stream = respond.send_response(head, false).map_err(|_| Gone)?;
-        Ok(Self { core, flight, stream, encoding })
+        Ok(Self { core, flight, stream, encoding, payer })
     }
 
     /// Sends a message when the peer has room for it: back-pressure, one message at a time.
@@ -120,6 +125,7 @@ impl Outbound {
     pub async fn send(&mut self, message: &impl Answer) -> Result<(), Gone> {
         let payload = framed(&self.core, self.encoding, message).charged(&self.flight);
         poll_fn(|cx| self.poll_room(cx)).await?;
+        self.core.charge_bytes(self.payer, payload.remaining());
         self.stream.send_data(payload, false).map_err(|_| Gone)
     }
 
@@ -145,6 +151,7 @@ impl Outbound {
     /// The stream is gone.
     pub fn push(&mut self, messages: &[impl Answer]) -> Result<(), Gone> {
         let payload = framed_together(&self.core, self.encoding, messages).charged(&self.flight);
+        self.core.charge_bytes(self.payer, payload.remaining());
         self.stream.send_data(payload, false).map_err(|_| Gone)
     }
 

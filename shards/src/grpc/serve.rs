@@ -35,6 +35,7 @@ use crate::{
     payload::{Flight, Payload},
     recent::RequestLine,
     router::{coordinator::Deadline, panic_text},
+    throttle::Payer,
 };
 
 /// A call at its beginning.
@@ -101,7 +102,8 @@ pub async fn serve(mut call: Call) {
     };
     let Call { core, flight, method, access, mut meter, headers, body, first, respond } = call;
     let encoding = headers::answers_encoding(&headers, requests);
-    let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, first);
+    let payer = if method.is_health() { Payer::default() } else { access.payer() };
+    let inbound = Inbound::new(Rc::clone(&core), Rc::clone(&flight), body, requests, payer, first);
     let limit = Limit { begun: meter.arrived(), header: timeout };
     let line = Cell::new(RequestLine::of_method(Some(method)));
     let mut session = Session { core, flight, method, access, limit, encoding, inbound, line };

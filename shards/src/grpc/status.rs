@@ -111,7 +111,7 @@ fn error_code(failure: &Failure) -> ErrorCode {
         Failure::Forbidden(_) => ErrorCode::ErrorAuthInsufficientPermissions,
         Failure::Internal(_) => ErrorCode::ErrorServerInternal,
         Failure::Unknown(_) => ErrorCode::ErrorStorageIo,
-        Failure::Overloaded(_) => ErrorCode::ErrorServerOverloaded,
+        Failure::Overloaded(_) | Failure::Throttled { .. } => ErrorCode::ErrorServerOverloaded,
         Failure::Unrecorded => ErrorCode::ErrorServerUnavailable,
         Failure::ShuttingDown => ErrorCode::ErrorServerShuttingDown,
         Failure::NotLocal { .. } => ErrorCode::ErrorAuthInsufficientPermissions,
@@ -164,6 +164,7 @@ fn category(code: ErrorCode) -> ErrorCategory {
 /// Seconds after which trying again may help.
 fn retry_after(failure: &Failure) -> Option<u32> {
     match failure {
+        Failure::Throttled { retry_after, .. } => Some(*retry_after),
         Failure::Overloaded(_)
         | Failure::ShuttingDown
         | Failure::Unrecorded
@@ -236,6 +237,7 @@ mod tests {
             (Failure::Internal(String::new()), 7000, 5, None),
             (Failure::Overloaded(String::new()), 7002, 1, Some(1)),
             (Failure::ShuttingDown, 7003, 5, Some(1)),
+            (Failure::Throttled { limit: "limits.x", retry_after: 7 }, 7002, 1, Some(7)),
             (Failure::Unrecorded, 7001, 1, Some(1)),
             (Failure::NotLocal { command: String::new() }, 3002, 4, None),
         ];

@@ -53,7 +53,8 @@ impl From<Gone> for Trouble {
 /// Serves a call to its end, and says how that was; none if nobody is there any more.
 pub async fn serve(session: Session, respond: SendResponse<Payload>) -> Option<End> {
     let Session { core, flight, method, access, limit, encoding, mut inbound, .. } = session;
-    let opened = Outbound::open(Rc::clone(&core), Rc::clone(&flight), respond, encoding);
+    let opened =
+        Outbound::open(Rc::clone(&core), Rc::clone(&flight), respond, encoding, access.payer());
     let mut outbound = opened.ok()?;
     let result = {
         let (inbound, outbound) = (&mut inbound, &mut outbound);

@@ -1,6 +1,6 @@
 //! Calls of one message and one answer.
 
-use std::{future::poll_fn, pin::pin, rc::Rc};
+use std::{future::poll_fn, pin::pin, rc::Rc, time::Instant};
 
 use amaters_proto::{
     aql::{
@@ -40,6 +40,7 @@ use crate::{
         server,
     },
     storage::Value,
+    throttle::Cost,
 };
 
 /// The one answer of a call.
@@ -83,33 +84,43 @@ pub async fn serve(session: &mut Session, mut respond: SendResponse<Payload>) ->
 async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
     let Session { core, access, method, limit, line, .. } = session;
     let limit = *limit;
+    let paid = session.pay();
     Ok(match method {
         Method::ExecuteBatch => {
-            if let Err(failure) = amount::check(&message) {
+            if let Err(failure) = paid.and_then(|()| amount::check(&message)) {
                 return Ok(Outcome::Batch(Err(failure), amount::request_id(&message)));
             }
             let request = decode::<BatchRequest>(message)?;
+            charge_batch(core, access, request.queries.len());
             let request_id = request.request_id.clone();
             Outcome::Batch(run_batch(core, access, request, limit).await, request_id)
         }
         Method::KvGet => {
             let mut request = decode::<GetRequest>(message)?;
             let (request_id, without_data) = (request.request_id.take(), request.without_data);
-            Outcome::Found(run_get(core, access, request, limit).await, request_id, without_data)
+            let found = match paid {
+                Ok(()) => run_get(core, access, request, limit).await,
+                Err(failure) => Err(failure),
+            };
+            Outcome::Found(found, request_id, without_data)
         }
         Method::KvConditionalBatch => {
-            if let Err(failure) = amount::check_conditional(&message) {
+            if let Err(failure) = paid.and_then(|()| amount::check_conditional(&message)) {
                 return Ok(Outcome::Conditional(Err(failure), amount::request_id(&message)));
             }
             let mut request = decode::<ConditionalBatchRequest>(message)?;
             let request_id = request.request_id.take();
+            charge_batch(core, access, request.queries.len() + request.conditions.len());
             Outcome::Conditional(run_conditional(core, access, request, limit).await, request_id)
         }
         Method::HealthCheck => {
             let request = decode::<HealthCheckRequest>(message)?;
             Outcome::HealthCheck(server::health_check(&core.process, request))
         }
-        Method::GetServerInfo => Outcome::ServerInfo(server::info(&core.process)),
+        Method::GetServerInfo => {
+            paid?;
+            Outcome::ServerInfo(server::info(&core.process))
+        }
         Method::GrpcHealthCheck => {
             let request = decode::<health::HealthCheckRequest>(message)?;
             match server::serving_status(&core.process, &request.service) {
@@ -121,7 +132,7 @@ async fn handle(session: &Session, message: Bytes) -> Result<Outcome, Trouble> {
             }
         }
         _ => {
-            if let Err(failure) = amount::check(&message) {
+            if let Err(failure) = paid.and_then(|()| amount::check(&message)) {
                 return Ok(Outcome::Query(Err(failure), amount::request_id(&message)));
             }
             let mut request = decode::<QueryRequest>(message)?;
@@ -157,6 +168,14 @@ pub async fn query(
         return run(&core.router, plan, deadline).await;
     }
     limit.hold(request.timeout_ms, write, run(&core.router, plan, deadline)).await
+}
+
+/// A batch costs what its queries would; one was paid for before it was read.
+fn charge_batch(core: &Core, access: &Access, queries: usize) {
+    if core.throttle.is_on() {
+        let cost = Cost { requests: queries.saturating_sub(1) as u64, bytes: 0 };
+        core.throttle.charge(access.payer(), Instant::now(), cost);
+    }
 }
 
 async fn run_batch(
@@ -228,6 +247,14 @@ pub fn decode<M: Message + Default>(message: Bytes) -> Result<M, Trouble> {
 }
 
 impl Session {
+    /// For one query, unless health is asked for. What it costs beyond that is charged when it is known.
+    fn pay(&self) -> Result<(), Failure> {
+        if self.method.is_health() {
+            return Ok(());
+        }
+        self.access.pay(&self.core, self.limit.begun, Cost::REQUEST)
+    }
+
     fn answer(&self, respond: &mut SendResponse<Payload>, outcome: &Outcome) -> End {
         let millis = self.limit.millis();
         match outcome {
@@ -279,7 +306,8 @@ impl Session {
     }
 
     fn put(&self, respond: &mut SendResponse<Payload>, answer: &impl Answer) {
-        outbound::answer(&self.core, &self.flight, respond, self.encoding, answer);
+        let bytes = outbound::answer(&self.core, &self.flight, respond, self.encoding, answer);
+        self.core.charge_bytes(self.access.payer(), bytes);
     }
 }
 

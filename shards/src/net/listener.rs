@@ -16,14 +16,14 @@ use std::{
 use futures_util::AsyncWriteExt;
 use glommio::{
     GlommioError,
-    net::{AcceptedTcpStream, TcpListener},
+    net::{AcceptedTcpStream, TcpListener, TcpStream},
     timer::sleep,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
 use super::{connection, tls::opening::goaway};
-use crate::core::Core;
+use crate::{core::Core, router::Accepted};
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -92,17 +92,22 @@ async fn wait_out(error: &io::Error) {
     }
 }
 
-fn assign(core: &Rc<Core>, connection: AcceptedTcpStream) {
+fn assign(core: &Rc<Core>, socket: AcceptedTcpStream) {
     let process = &core.process;
     core.counters().connections_accepted.add(1);
     if process.connections() >= process.connections_max.load(Relaxed) {
         core.counters().connections_refused.add(1);
-        if core.settings.tls.is_some() {
-            // Who expects TLS could not read why. Only a stream closes its socket.
-            drop(connection.bind_to_executor());
-        } else {
-            glommio::spawn_local(refuse(connection)).detach();
-        }
+        refuse(core, socket, "server.max_connections reached");
+        return;
+    }
+    let Ok(address) = socket.peer_addr() else {
+        // Only a peer that has gone again has no address, and only a stream closes its socket.
+        drop(socket.bind_to_executor());
+        return;
+    };
+    if !process.sources.enter(address.ip()) {
+        core.counters().connections_refused_by_address.add(1);
+        refuse(core, socket, "limits.connections_per_address reached");
         return;
     }
     let home = core.index;
@@ -112,6 +117,7 @@ fn assign(core: &Rc<Core>, connection: AcceptedTcpStream) {
         (0..process.connections.len()).min_by_key(|reactor| (load(reactor), *reactor != home));
     let reactor = fewest.unwrap_or(home);
     process.connections[reactor].fetch_add(1, Relaxed);
+    let connection = Accepted { socket, address };
     if reactor == home {
         serve(core, connection);
     } else {
@@ -120,23 +126,33 @@ fn assign(core: &Rc<Core>, connection: AcceptedTcpStream) {
 }
 
 /// Serves a connection that was counted in already.
-pub fn serve(core: &Rc<Core>, connection: AcceptedTcpStream) {
+pub fn serve(core: &Rc<Core>, connection: Accepted) {
     let core = Rc::clone(core);
-    let stream = connection.bind_to_executor();
+    let Accepted { socket, address } = connection;
+    let stream = socket.bind_to_executor();
     // Without TCP_NODELAY answers wait for more; failing to set it only makes them late.
     let _ = stream.set_nodelay(true);
     glommio::spawn_local(async move {
         connection::serve(Rc::clone(&core), stream).await;
         core.process.connections[core.index].fetch_sub(1, Relaxed);
+        core.process.sources.leave(address.ip());
     })
     .detach();
 }
 
-/// Tells a connection over the limit why it is closed.
-async fn refuse(connection: AcceptedTcpStream) {
+/// Closes a connection over a limit, and tells it why if it can read that.
+fn refuse(core: &Core, socket: AcceptedTcpStream, why: &'static str) {
+    let stream = socket.bind_to_executor();
+    // Who expects TLS could not read it.
+    if core.settings.tls.is_none() {
+        glommio::spawn_local(tell(stream, why)).detach();
+    }
+}
+
+async fn tell(mut stream: TcpStream, why: &'static str) {
     const ENHANCE_YOUR_CALM: u8 = 0xb;
 
-    let frames = goaway(ENHANCE_YOUR_CALM, b"server.max_connections reached");
+    let frames = goaway(ENHANCE_YOUR_CALM, why.as_bytes());
     // A fresh socket has room for some bytes; if the peer is gone, nobody is there to be told.
-    let _ = connection.bind_to_executor().write_all(&frames).await;
+    let _ = stream.write_all(&frames).await;
 }
