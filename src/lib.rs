@@ -41,6 +41,7 @@ mod reload;
 mod report;
 mod reshard;
 mod restore;
+mod secrets;
 mod signals;
 mod socket;
 mod start;

@@ -30,6 +30,7 @@ use crate::{
     pid_file::PidFile,
     preflight,
     reload::{ReloadableConfig, queue::Reloads},
+    secrets,
     signals::{self, Inbox, Request},
     socket,
     telemetry::Telemetry,
@@ -72,6 +73,8 @@ fn serve(
     let inbox = signals::listen()?;
     use_small_pages();
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    secrets::exposed(&config.written).iter().for_each(|exposed| tracing::warn!("{exposed}"));
+    secrets::refuse_dumps(&config.written);
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
     let open = |settings| {
         tls::open(settings).map_err(|error| validate::tls_problem(&config, settings, &error))

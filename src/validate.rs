@@ -18,6 +18,7 @@ pub(crate) use self::{
 use crate::{
     cli::ValidateConfig,
     config::{Config, Refusal, Source, template},
+    secrets,
     tls::Loaded,
 };
 
@@ -25,7 +26,7 @@ use crate::{
 pub(crate) fn run(source: &Source, wish: &ValidateConfig) -> Result<ExitCode, Refusal> {
     let (config, notices) = check(source, wish.bind_check)?;
     notices.iter().for_each(|notice| eprintln!("{notice}"));
-    for notice in &config.notices {
+    for notice in config.notices.iter().chain(&secrets::exposed(&config.written)) {
         eprintln!("{notice}");
     }
     if wish.show {
