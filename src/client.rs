@@ -63,21 +63,24 @@ const COLLECTION: &str = "default";
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
+    let mut form = cli.output.unwrap_or(Form::Table);
+    match run(&cli, &mut form) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tell(&failure, cli.output.unwrap_or(Form::Table));
+            tell(&failure, form);
             ExitCode::from(failure.exit())
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<(), Failure> {
+/// `form` is how failures are told: what is settled, once it is.
+fn run(cli: &Cli, form: &mut Form) -> Result<(), Failure> {
     if let Command::Completions { shell } = cli.command {
         completions(shell);
         return Ok(());
     }
     let settings = Settings::of(cli, |name| env::var(name).ok())?;
+    *form = settings.output;
     let mut session = Session::new(settings, colored(cli.color));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -12,7 +12,6 @@ use amaters_proto::admin::v1::{
     RestoreRequest, VerifyRequest, WatchJobRequest, admin_service_client::AdminServiceClient,
 };
 use clap::{Args, Subcommand};
-use serde_json::Value;
 use tonic::{Code, Response, Status, Streaming, transport::Channel};
 
 use super::{
@@ -20,7 +19,6 @@ use super::{
     connection::Connection,
     failure::{Failure, Kind},
     interrupt,
-    output::Form,
     progress::Progress,
 };
 
@@ -197,10 +195,7 @@ impl Jobs {
                     }
                     Err(status) => return Err(status.into()),
                 };
-                if jobs.is_empty() && session.output.form == Form::Table {
-                    return session.output.raw(b"no jobs\n");
-                }
-                session.output.show(&Value::Array(jobs.iter().map(shown::row).collect()))
+                session.output.list(&shown::COLUMNS, jobs.iter().map(shown::object).collect())
             }
             Some(JobsCommand::Watch { id }) => {
                 let request = connection.call(WatchJobRequest { id }, None);

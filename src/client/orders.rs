@@ -4,7 +4,7 @@ use amaters_proto::admin::v1::{
     CloseConnectionsRequest, DrainRequest, ListConnectionsRequest, ReloadRequest,
 };
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Session, failure::Failure, jobs::stub};
 
@@ -46,7 +46,10 @@ impl Connections {
                         "requests_under_way": each.requests_under_way,
                     })
                 });
-                session.output.show(&Value::Array(rows.collect()))
+                session.output.list(
+                    &["id", "address", "reactor", "age_seconds", "requests_under_way"],
+                    rows.collect(),
+                )
             }
             Some(ConnectionsCommand::Close { ids, from }) => {
                 let request = CloseConnectionsRequest { ids: ids.clone(), address: from.clone() };

@@ -46,6 +46,14 @@ impl Output {
         self.raw(text.as_bytes())
     }
 
+    /// Prints objects; in a table, these of their members, in this order.
+    pub(crate) fn list(self, names: &[&str], rows: Vec<Value>) -> Result<(), Failure> {
+        match self.form {
+            Form::Table => self.raw(table::with_columns(names, &rows).as_bytes()),
+            _ => self.show(&Value::Array(rows)),
+        }
+    }
+
     /// Prints a line for people, or the object for programs.
     pub(crate) fn say(self, line: &str, value: &Value) -> Result<(), Failure> {
         match self.form {

@@ -11,13 +11,12 @@ use crate::client::{
     connection::Connection,
     failure::{Failure, Kind},
     interrupt,
-    output::Form,
     progress::Progress,
 };
 
 /// How often a job is asked for.
 const PACE: Duration = Duration::from_millis(500);
-/// What a list of jobs shows of each.
+/// What a table of jobs shows of each.
 const COLUMNS: [&str; 7] = ["id", "kind", "state", "subject", "keys", "bytes", "message"];
 
 /// Begins a job, and waits for its end unless it is to go on alone.
@@ -45,16 +44,8 @@ fn finish(session: &Session, answer: &Value) -> Result<(), Failure> {
 
 pub(super) async fn list(session: &Session, connection: &Connection) -> Result<(), Failure> {
     let answer = ask(connection, "JOBS").await?;
-    let jobs = answer["jobs"].as_array().map_or(&[][..], Vec::as_slice);
-    if session.output.form != Form::Table {
-        return session.output.show(&answer["jobs"]);
-    }
-    if jobs.is_empty() {
-        return session.output.raw(b"no jobs\n");
-    }
-    let row =
-        |job: &Value| COLUMNS.iter().map(|name| ((*name).to_owned(), job[*name].clone())).collect();
-    session.output.show(&Value::Array(jobs.iter().map(|job| Value::Object(row(job))).collect()))
+    let jobs = answer["jobs"].as_array().cloned().unwrap_or_default();
+    session.output.list(&COLUMNS, jobs)
 }
 
 pub(super) async fn watch(

@@ -3,6 +3,9 @@
 use amaters_proto::admin::v1::{Job, JobKind, JobState, job::Result as Outcome};
 use serde_json::{Value, json};
 
+/// What a table of jobs shows of each.
+pub(super) const COLUMNS: [&str; 7] = ["id", "kind", "state", "subject", "keys", "bytes", "error"];
+
 fn kind(job: &Job) -> &'static str {
     match job.kind() {
         JobKind::Backup => "backup",
@@ -67,20 +70,6 @@ pub(super) fn line(job: &Job) -> String {
         text.push_str(&format!("; {}", job.error));
     }
     text
-}
-
-/// A job in a list.
-pub(super) fn row(job: &Job) -> Value {
-    let progress = job.progress.clone().unwrap_or_default();
-    json!({
-        "id": job.id,
-        "kind": kind(job),
-        "state": state(job),
-        "subject": job.subject,
-        "keys": progress.keys,
-        "bytes": progress.bytes,
-        "error": job.error,
-    })
 }
 
 /// Everything that is known of a job.

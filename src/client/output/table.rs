@@ -37,12 +37,21 @@ fn members(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
 }
 
 fn table(rows: &[Value]) -> String {
-    let mut names: Vec<&String> = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for row in rows.iter().filter_map(Value::as_object) {
-        names.extend(row.keys().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        for name in row.keys() {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
     }
+    with_columns(&names, rows)
+}
+
+/// A table of these members.
+pub(super) fn with_columns(names: &[&str], rows: &[Value]) -> String {
     let head = names.iter().map(|name| name.to_uppercase()).collect();
-    let cells = |row: &Value| names.iter().map(|name| cell(&row[name.as_str()])).collect();
+    let cells = |row: &Value| names.iter().map(|name| cell(&row[*name])).collect();
     columns(std::iter::once(head).chain(rows.iter().map(cells)).collect())
 }
 
