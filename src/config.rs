@@ -31,6 +31,10 @@ use std::{
 
 use amaters_shards::{
     audit::Rules,
+    auth::{
+        Algorithm, ApiKeySettings, AuthMethod, AuthzSettings, Family, GuardSettings, JwtSettings,
+        MtlsSettings, Public,
+    },
     jobs::Schedule,
     limits::Limits,
     settings::{
@@ -40,6 +44,9 @@ use amaters_shards::{
     storage::{Keep, Roots},
     throttle::Rates,
 };
+
+use http::HeaderName;
+use zeroize::Zeroizing;
 
 pub use self::refusal::Refusal;
 pub(crate) use self::{
@@ -51,6 +58,7 @@ pub(crate) use self::{
 };
 use crate::{
     audit::AuditSettings,
+    auth::{AuthSettings, JwtKey},
     cores::Cores,
     line_file::{FileKey, FileSettings, Rotation, Turnover},
     logging::LogSettings,
@@ -85,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) tree: TreeSettings,
     /// `network.tls_…`; none where TLS is off.
     pub(crate) tls: Option<TlsSettings>,
+    /// `auth` and `authz`; none where nobody is asked.
+    pub(crate) auth: Option<AuthSettings>,
     /// Bounds of the serving side.
     pub(crate) limits: Limits,
     /// How much clients may ask for.
@@ -166,6 +176,7 @@ impl Config {
             memtable_bytes_max: raw.storage.memtable_size_mb * MIB,
             tree: tree(&raw.storage, &data_dir),
             tls: tls(&raw)?,
+            auth: auth(&raw)?,
             limits: limits(&raw),
             rates: rates(&raw.limits),
             connections_per_address_max: raw.limits.connections_per_address,
@@ -346,6 +357,94 @@ fn rates(raw: &raw::Limits) -> Rates {
         bytes_per_address: raw.bytes_per_second_per_address,
         bytes_per_principal: raw.bytes_per_second_per_principal,
         auth_failures_per_address: raw.auth_failures_per_minute_per_address,
+    }
+}
+
+fn auth(raw: &raw::Raw) -> Result<Option<AuthSettings>, Problem> {
+    let raw::Raw { auth, authz, .. } = raw;
+    if !auth.enabled {
+        return Ok(None);
+    }
+    let enabled = |method: &AuthMethod| match method {
+        AuthMethod::Mtls => auth.mtls.enabled,
+        AuthMethod::Jwt => auth.jwt.enabled,
+        _ => auth.api_key.enabled,
+    };
+    let method = |name: &String| {
+        let methods = [AuthMethod::Mtls, AuthMethod::Jwt, AuthMethod::ApiKey];
+        methods.into_iter().find(|method| method.word() == name)
+    };
+    let methods: Vec<_> = auth.methods.iter().filter_map(method).filter(enabled).collect();
+    let path = |path: &Option<PathBuf>, key| {
+        path.as_deref().map(|path| absolute_path(path, key)).transpose()
+    };
+    let jwt_key = methods.contains(&AuthMethod::Jwt).then(|| jwt_key(&auth.jwt)).transpose()?;
+    let api_keys = methods.contains(&AuthMethod::ApiKey).then_some(&auth.api_key.keys_file);
+    let files = |file| if authz.enabled { file } else { &None };
+    Ok(Some(AuthSettings {
+        jwt_key: jwt_key.flatten(),
+        api_keys: path(api_keys.unwrap_or(&None), "auth.api_key.keys_file")?,
+        roles: path(files(&authz.roles_file), "authz.roles_file")?,
+        policies: path(files(&authz.policies_file), "authz.policies_file")?,
+        guard: guard(auth, authz, methods),
+    }))
+}
+
+/// Rules have seen that there is one.
+fn jwt_key(jwt: &raw::Jwt) -> Result<Option<JwtKey>, Problem> {
+    let (key, path) = match algorithm(&jwt.algorithm).family() {
+        Family::Hmac => {
+            if let Some(secret) = jwt.secret.as_ref().filter(|secret| !secret.is_empty()) {
+                return Ok(Some(JwtKey::Secret(Zeroizing::new(secret.clone()))));
+            }
+            ("auth.jwt.secret_file", &jwt.secret_file)
+        }
+        Family::Rsa => ("auth.jwt.public_key_path", &jwt.public_key_path),
+        Family::Ecdsa => ("auth.jwt.ec_public_key_path", &jwt.ec_public_key_path),
+        Family::EdDsa => ("auth.jwt.ed_public_key_path", &jwt.ed_public_key_path),
+    };
+    let path = path.as_deref().map(|path| absolute_path(path, key)).transpose()?;
+    Ok(path.map(|path| JwtKey::File(key, path)))
+}
+
+fn algorithm(name: &str) -> Algorithm {
+    let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
+    known.expect("checked as a value of its key")
+}
+
+fn guard(auth: &raw::Auth, authz: &raw::Authz, methods: Vec<AuthMethod>) -> GuardSettings {
+    let public = |word: &String| match word.as_str() {
+        "health" => Public::Health,
+        "info" => Public::Info,
+        _ => Public::Reflection,
+    };
+    let header_name = HeaderName::from_bytes(auth.api_key.header_name.as_bytes());
+    GuardSettings {
+        methods,
+        reject_unauthenticated: auth.reject_unauthenticated,
+        public: auth.public.iter().map(public).collect(),
+        mtls: MtlsSettings {
+            verify_cn: auth.mtls.verify_cn,
+            allowed_organizations: auth.mtls.allowed_organizations.clone(),
+        },
+        jwt: JwtSettings {
+            algorithm: algorithm(&auth.jwt.algorithm),
+            lifetime_secs_max: auth.jwt.expiration_secs,
+            leeway_secs: auth.jwt.leeway_secs,
+            issuer: auth.jwt.issuer.clone(),
+            audience: auth.jwt.audience.clone(),
+        },
+        api_key: ApiKeySettings {
+            // One that is none was refused, where it has a meaning.
+            header_name: header_name.unwrap_or(HeaderName::from_static("x-api-key")),
+            hash_keys: auth.api_key.hash_keys,
+        },
+        authz: authz.enabled.then(|| AuthzSettings {
+            default_role: authz.default_role.clone(),
+            anonymous_role: authz.anonymous_role.clone(),
+            collection_permissions: authz.collection_permissions,
+            allow_by_default: authz.default_mode == "allow-by-default",
+        }),
     }
 }
 

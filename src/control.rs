@@ -13,6 +13,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use crate::{
     audit::AuditLog,
+    auth,
     board::{Board, Look},
     gaps::Gaps,
     logging::{self, Log},
@@ -41,6 +42,8 @@ pub(crate) struct Control<'a> {
     pub(crate) tls: Option<Keeper>,
     /// Clients that must go when their certificates are verified anew.
     pub(crate) retirements: Retirements,
+    /// Says who may come in.
+    pub(crate) auth: auth::Keeper,
     /// Serve.
     pub(crate) reactors: Reactors,
     /// How long they stood still.

@@ -15,6 +15,7 @@
 #[cfg(feature = "count-allocations")]
 mod allocations;
 mod audit;
+mod auth;
 mod board;
 mod check;
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 pub(crate) use self::report::LastReload;
 pub use self::report::{Change, Outcome, ReloadReport};
-use crate::config::{Config, Refusal, Source, changes::changes};
+use crate::config::{Config, Refusal, Source, Written, changes::changes};
 
 /// A configuration that can be read again while it is in use.
 #[derive(Debug)]
@@ -84,9 +84,7 @@ impl ReloadableConfig {
             Err(refusal) => return failed(refusal.to_string()),
         };
         let changes = changes(&self.running.written, &new.written);
-        let live = changes.iter().filter(|change| change.live).map(|change| change.path);
-        let live: Vec<_> = live.collect();
-        let next = match self.next(&new, &live) {
+        let next = match next(&self.running.written, &new) {
             Ok(next) => next,
             Err(refusal) => return failed(refusal.to_string()),
         };
@@ -96,15 +94,18 @@ impl ReloadableConfig {
         let is_news = |notice: &&String| !self.running.notices.contains(notice);
         let notices = new.notices.iter().filter(is_news).cloned().collect();
         self.running = next;
+        let live = changes.iter().filter(|change| change.live).map(|change| change.path);
+        let live = live.collect();
         Published { report: ReloadReport::of(&file, &changes, notices), live }
     }
+}
 
-    /// What would be in use: the `live` keys of `new` over what is in use.
-    fn next(&self, new: &Config, live: &[&'static str]) -> Result<Config, Refusal> {
-        let mut written = self.running.written.clone();
-        live.iter().for_each(|path| written.adopt(path, &new.written));
-        Config::of(written)
-    }
+/// What would be in use: the live keys of `new` over what is in use.
+fn next(running: &Written, new: &Config) -> Result<Config, Refusal> {
+    let mut written = running.clone();
+    let live = changes(running, &new.written).into_iter().filter(|change| change.live);
+    live.for_each(|change| written.adopt(change.path, &new.written));
+    Config::of(written)
 }
 
 /// What a reload has changed.

@@ -16,6 +16,7 @@ use signal_hook::{
 };
 
 use crate::{
+    auth::Made,
     config::{Config, Refusal},
     logging,
     reload::ReloadReport,
@@ -49,6 +50,8 @@ pub(crate) struct Loaded {
     pub(crate) config: Result<Config, Refusal>,
     /// What came of a look at the files of TLS, if it is served.
     pub(crate) tls: Option<TlsReport>,
+    /// The guard that it makes, with what is in use where that needs a restart.
+    pub(crate) auth: Result<Made, Refusal>,
 }
 
 /// Where the control thread is told something.

@@ -8,7 +8,7 @@ use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc, time::
 use amaters_shards::{
     IO_MEMORY_BYTES, Notes, Reactors, Watch,
     audit::{Audit, AuditResult, Event, Kind},
-    auth::Guard,
+    auth::Guards,
     settings::{Order, Orders, Settings},
 };
 
@@ -16,6 +16,7 @@ use crossbeam_channel::Sender;
 
 use crate::{
     audit::{self, AuditLog},
+    auth::{Keeper, Made},
     board::Board,
     cli::Start,
     config::{Config, Refusal, Source, template},
@@ -52,27 +53,29 @@ pub(crate) fn run(source: Source, wish: &Start) -> Result<ExitCode, Failure> {
     let herald = if wish.detached { Some(daemon::detach()?) } else { None };
     let generated = if wish.generate_config { generate_config(&source)? } else { None };
     let config = source.load()?;
+    let made = Made::of(&config)?;
     let notes = Notes::default();
     let log = logging::start(logging::prepare(&config.log)?, notes.clone())?;
     tracing::info!("amaters-server {}", env!("CARGO_PKG_VERSION"));
     if let Some(line) = generated {
         tracing::info!("{line}");
     }
-    serve(config, source, (&log, notes), herald).or_else(|error| {
+    serve((config, made), source, (&log, notes), herald).or_else(|error| {
         tracing::error!("{error}");
         Ok(ExitCode::FAILURE)
     })
 }
 
 fn serve(
-    config: Config,
+    (config, made): (Config, Made),
     source: Source,
     (log, notes): (&Log, Notes),
     herald: Option<Herald>,
 ) -> Result<ExitCode, Failure> {
     let inbox = signals::listen()?;
     use_small_pages();
-    config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    let notices = config.notices.iter().chain(&made.notices);
+    notices.for_each(|notice| tracing::warn!("{notice}"));
     secrets::exposed(&config.written).iter().for_each(|exposed| tracing::warn!("{exposed}"));
     secrets::refuse_dumps(&config.written);
     let cpus = Offer::of_this_process()?.choose(config.cores.as_ref())?;
@@ -90,18 +93,20 @@ fn serve(
     let audit_log = AuditLog::start(audit::prepare(&config.audit)?, outlet)?;
     let telemetry = Arc::new(Telemetry::new());
     telemetry.has_audit(&audit);
+    let auth = Keeper::new(made, Arc::clone(&telemetry));
     let data_dir = config.data_dir.clone();
     let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
     let tls_store = opened.as_ref().map(|opened| Arc::clone(&opened.store));
     let pending = directory.pending()?.map(Arc::new);
+    let settings = settings(&config, &directory, cpus.clone(), (&audit, auth.guards()));
     let settings = Settings {
         io_memory_bytes,
         notes,
         tls: tls_store,
         pending: pending.clone(),
         orders: orders(inbox.requests.clone()),
-        ..settings(&config, &directory, cpus.clone(), &audit)
+        ..settings
     };
     let endpoint = Endpoint::open(&config.metrics, Arc::clone(&telemetry))?;
     let mut notify = Notify::from_environment();
@@ -112,6 +117,7 @@ fn serve(
     let keep = |opened: tls::Opened| opened.keep(Arc::clone(&telemetry), inbox.requests.clone());
     let tls = opened.map(keep).transpose()?;
     let reactors = amaters_shards::start(settings, &mut waiting)?;
+    auth.watch()?;
     reactors.jobs().set_schedule(config.snapshot.schedule);
     let watch = reactors.watch();
     telemetry.has_reactors(&watch);
@@ -143,6 +149,7 @@ fn serve(
         audit: audit_log,
         tls,
         retirements: Retirements::default(),
+        auth,
         reactors,
         gaps,
         board,
@@ -189,7 +196,12 @@ fn use_small_pages() {
     }
 }
 
-fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Audit) -> Settings {
+fn settings(
+    config: &Config,
+    directory: &Directory,
+    cpus: Vec<usize>,
+    (audit, guards): (&Audit, Arc<Guards>),
+) -> Settings {
     Settings {
         bind_address: config.bind_address,
         cpus,
@@ -204,7 +216,7 @@ fn settings(config: &Config, directory: &Directory, cpus: Vec<usize>, audit: &Au
         engine: config.engine.clone(),
         memtable_bytes_max: config.memtable_bytes_max,
         tree: config.tree.clone(),
-        guard: Arc::new(Guard::open()),
+        guards,
         limits: config.limits.clone(),
         rates: config.rates,
         connections_per_address_max: config.connections_per_address_max,

@@ -37,6 +37,28 @@ impl ReloadResult {
     }
 }
 
+/// How a look at the files of authentication ended, where there was something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthResult {
+    /// They are in force.
+    Successful,
+    /// They are wrong; the old ones are in force.
+    Failed,
+}
+
+impl AuthResult {
+    /// All of them, each at the place that is its number.
+    pub(crate) const ALL: [Self; 2] = [Self::Successful, Self::Failed];
+
+    /// As a label.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Successful => "successful",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What the control thread knows.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
@@ -53,6 +75,7 @@ pub(crate) struct Telemetry {
     /// The credentials of TLS.
     pub(crate) tls: tls::Shown,
     reloads: [AtomicU64; ReloadResult::ALL.len()],
+    auth_reloads: [AtomicU64; AuthResult::ALL.len()],
     /// Unix seconds of the last reload that was not refused; the start counts as one.
     reloaded_at: AtomicU64,
 }
@@ -72,6 +95,7 @@ impl Telemetry {
             silence_millis: AtomicU64::new(0),
             tls: tls::Shown::default(),
             reloads: Default::default(),
+            auth_reloads: Default::default(),
             reloaded_at: AtomicU64::new(unix_time::seconds(begun_at)),
         }
     }
@@ -104,6 +128,16 @@ impl Telemetry {
         if result != ReloadResult::Failed {
             self.reloaded_at.store(unix_time::seconds(SystemTime::now()), Relaxed);
         }
+    }
+
+    /// Files of authentication were new.
+    pub(crate) fn auth_reloaded(&self, result: AuthResult) {
+        self.auth_reloads[result as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Times that they were, and how that ended.
+    pub(crate) fn auth_reloads(&self, result: AuthResult) -> u64 {
+        self.auth_reloads[result as usize].load(Relaxed)
     }
 
     /// The reactors, once there are some.

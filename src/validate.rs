@@ -16,6 +16,7 @@ pub(crate) use self::{
 };
 
 use crate::{
+    auth::Made,
     cli::ValidateConfig,
     config::{Config, Refusal, Source, template},
     secrets,
@@ -44,6 +45,10 @@ fn check(source: &Source, with_addresses: bool) -> Result<(Config, Vec<String>),
     let (loaded, mut notices) = (source.load(), Vec::new());
     // A file that cannot be read was named already.
     if let (Ok(config), true) = (&loaded, problems.is_empty()) {
+        match Made::of(config) {
+            Ok(made) => notices.extend(made.notices),
+            Err(Refusal(wrong)) => problems.extend(wrong),
+        }
         match tls::check(config) {
             Ok(loaded) => notices.extend(loaded.iter().flat_map(Loaded::warnings)),
             Err(problem) => problems.push(problem),

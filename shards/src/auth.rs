@@ -12,20 +12,38 @@
 //! - What a principal may do is worked out when its credentials are verified, so a check allocates nothing.
 //! - Every decision passes through `verdict::note`, which counts it and hands it to the audit (`record`).
 
-#![expect(dead_code, reason = "methods, roles and policies follow")]
-
 pub(crate) mod access;
 mod action;
+mod api_keys;
+pub(crate) mod cache;
+mod certificate;
+mod date;
+mod der;
+mod file;
 pub(crate) mod gate;
 mod grants;
 mod guard;
+mod jwt;
+mod law;
+mod network;
+mod policies;
 mod principal;
 mod record;
+mod resource;
+mod roles;
+mod settings;
 mod shown;
+mod store;
 pub(crate) mod verdict;
 
 pub use self::{
     action::{Action, Keys, Target},
     guard::Guard,
+    jwt::{Algorithm, Family},
     principal::{AuthMethod, Principal},
+    settings::{
+        ApiKeySettings, AuthzSettings, GuardProblem, GuardSettings, JwtSettings, MtlsSettings,
+        Public, Source, Sources,
+    },
+    store::Guards,
 };

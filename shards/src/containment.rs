@@ -90,7 +90,7 @@ fn reactors() -> Reactors {
             cache_bytes_max: 0,
             compaction: CompactionSettings::default(),
         },
-        guard: std::sync::Arc::new(crate::auth::Guard::open()),
+        guards: crate::auth::Guards::new(crate::auth::Guard::open()),
         limits: Limits::default(),
         connection_timeout: PATIENCE,
         slow_request: None,

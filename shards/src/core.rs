@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use bytes::BytesMut;
 use tracing::{debug, warn};
 
 use crate::{
     audit,
-    auth::Guard,
+    auth::{Guards, cache::Cache},
     counters::{Counter, Counters, End},
     failure::Failure,
     grpc::{headers::Headers, method::Method},
@@ -57,6 +57,8 @@ pub struct Core {
     pub ready: RefCell<Vec<Ready>>,
     /// How much clients have asked for lately.
     pub throttle: Throttle,
+    /// Tokens that were verified.
+    pub tokens: RefCell<Cache>,
     /// Requests that have ended in this turn.
     ended: RefCell<Vec<Ended>>,
     scratch: RefCell<BytesMut>,
@@ -77,7 +79,7 @@ pub struct Process {
     /// Open connections that are allowed, live.
     pub connections_max: AtomicUsize,
     /// Who may come in, and what they may do.
-    pub guard: ArcSwap<Guard>,
+    pub guards: Arc<Guards>,
     /// Set once, when the server is to go away.
     pub draining: AtomicBool,
     /// Open connections of each reactor: counted in by whoever accepts, out by the owner.
@@ -164,6 +166,7 @@ impl Core {
             unexpected_tls: Seldom::default(),
             ready: RefCell::default(),
             throttle,
+            tokens: RefCell::default(),
             ended: RefCell::default(),
             scratch: RefCell::default(),
         }

@@ -65,10 +65,8 @@ pub enum Failure {
     #[error("authentication failed: {0}")]
     Unauthenticated(String),
     /// What the request shows was good once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "methods follow"))]
     #[error("authentication failed: {0}")]
     Expired(String),
-    #[cfg_attr(not(test), expect(dead_code, reason = "methods follow"))]
     /// The client certificate is not one that is recognised.
     #[error("authentication failed: {0}")]
     Certificate(String),

@@ -12,12 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, Sender};
 use tracing::info;
 
 use crate::{
-    auth::Guard,
     core::{Process, SlowRequest},
     counters::Counters,
     jobs::{Jobs, Reach, Runner},
@@ -110,7 +109,7 @@ pub fn start(settings: Settings, waiting: &mut dyn FnMut(&Watch)) -> Result<Reac
     let process = Arc::new(Process {
         started: Instant::now(),
         connections_max: AtomicUsize::new(settings.limits.connections_max),
-        guard: ArcSwap::new(Arc::clone(&settings.guard)),
+        guards: Arc::clone(&settings.guards),
         draining: AtomicBool::new(false),
         connections: (0..count).map(|_| AtomicUsize::new(0)).collect(),
         sources: Sources::new(settings.connections_per_address_max),
@@ -268,11 +267,6 @@ impl Reactors {
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);
-    }
-
-    /// Changes who may come in, and what they may do: from now on, also on open connections.
-    pub fn set_guard(&self, guard: Arc<Guard>) {
-        self.process.guard.store(guard);
     }
 
     /// Changes how much clients may ask for.

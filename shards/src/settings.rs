@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    audit::Audit, auth::Guard, limits::Limits, net::tls::credentials::Store, partition::Partition,
+    audit::Audit, auth::Guards, limits::Limits, net::tls::credentials::Store, partition::Partition,
     recent::Notes, throttle::Rates,
 };
 
@@ -37,7 +37,7 @@ pub struct Settings {
     /// Tables and blob files.
     pub tree: TreeSettings,
     /// Who may come in, and what they may do. It may change while the server runs.
-    pub guard: Arc<Guard>,
+    pub guards: Arc<Guards>,
     /// The bounds of the serving side.
     pub limits: Limits,
     /// How much clients may ask for. It may change while the server runs.

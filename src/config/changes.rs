@@ -60,7 +60,7 @@ mod tests {
         let expected = [
             ("server.max_connections", "10", "20", true),
             ("storage.wal.sync_mode", "\"none\"", "\"interval\"", false),
-            ("auth.jwt.secret", "(unset)", "(secret)", false),
+            ("auth.jwt.secret", "(unset)", "(secret)", true),
         ];
         let expected = expected.map(|(path, old, new, live)| (path, old.into(), new.into(), live));
         assert_eq!(told, expected);

@@ -94,6 +94,15 @@ impl Key {
         self.path.rsplit_once('.').expect("every key stands in a table")
     }
 
+    /// The first of the switches above the key that is off.
+    pub(crate) fn switched_off(&self, is_on: &impl Fn(&str) -> bool) -> Option<&'static str> {
+        let switch = self.switch?;
+        if !is_on(switch) {
+            return Some(switch);
+        }
+        find(switch)?.switched_off(is_on)
+    }
+
     /// The default as a value.
     pub(crate) fn default_value(&self) -> Option<Value> {
         (!self.default.is_empty()).then(|| {
@@ -230,6 +239,10 @@ const METRICS: &str = "metrics.enabled";
 const AUTH: &str = "auth.enabled";
 
 const AUDIT: &str = "authz.audit_enabled";
+const MTLS: &str = "auth.mtls.enabled";
+const JWT: &str = "auth.jwt.enabled";
+const API_KEY: &str = "auth.api_key.enabled";
+const AUTHZ: &str = "authz.enabled";
 
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
 const STRATEGIES: &[&str] = &["size", "hourly", "daily"];
@@ -362,40 +375,65 @@ pub(crate) const KEYS: &[Key] = &[
         "How often the log sums up what happened since.").under(METRICS).live(),
 
     Key::new("auth.enabled", Kind::Flag, "false",
-        "Ask clients who they are; not in this version, which refuses true."),
-    Key::new("auth.methods", Kind::Choices(METHODS), r#"["mtls"]"#, "Ways to say it.").under(AUTH),
+        "Ask clients who they are, and check what they may do."),
+    Key::new("auth.methods", Kind::Choices(METHODS), r#"["mtls"]"#,
+        "Ways to say it; the first whose credentials a request has decides. Each has a switch of its own.").under(AUTH),
     Key::new("auth.reject_unauthenticated", Kind::Flag, "true",
-        "Refuse clients that do not say it.").under(AUTH),
-    Key::new("auth.mtls.enabled", Kind::Flag, "false", "Client certificates.").under(AUTH),
-    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities: every *.pem and *.crt in it.").under(AUTH),
-    Key::new("auth.mtls.crl_path", Kind::File, "", "Lists of revoked certificates, PEM, or one as DER; every certificate of a client's chain then needs the list of its issuer.").under(AUTH),
-    Key::new("auth.mtls.verify_cn", Kind::Flag, "true", "The common name must fit.").under(AUTH),
+        "Refuse requests without credentials; otherwise they are anonymous.").under(AUTH).live(),
+    Key::new("auth.public", Kind::Choices(&["health", "info", "reflection"]), r#"["health"]"#,
+        "What is there for everybody: both health services, GetServerInfo, server reflection.").under(AUTH).live(),
+    Key::new("auth.mtls.enabled", Kind::Flag, "false",
+        "Recognise clients by their certificates.").under(AUTH),
+    Key::new("auth.mtls.ca_certs_dir", Kind::Folder, "", "Folder of their authorities: every *.pem and *.crt in it.").under(MTLS),
+    Key::new("auth.mtls.crl_path", Kind::File, "", "Lists of revoked certificates, PEM, or one as DER; every certificate of a client's chain then needs the list of its issuer.").under(MTLS),
+    Key::new("auth.mtls.verify_cn", Kind::Flag, "true",
+        "A certificate must have a common name, which is the principal; false takes an alternative name where there is none.").under(MTLS).live(),
     Key::new("auth.mtls.allowed_organizations", Kind::Texts, "[]",
-        "Organizations that may connect; empty means all.").under(AUTH),
-    Key::new("auth.jwt.enabled", Kind::Flag, "false", "JSON Web Tokens.").under(AUTH),
-    Key::new("auth.jwt.secret", Kind::Text, "", "Secret of the HS algorithms.").under(AUTH).secret(),
-    Key::new("auth.jwt.public_key_path", Kind::File, "", "Key of the RS algorithms.").under(AUTH),
-    Key::new("auth.jwt.ec_public_key_path", Kind::File, "", "Key of the ES algorithms.").under(AUTH),
-    Key::new("auth.jwt.ed_public_key_path", Kind::File, "", "Key of EdDSA.").under(AUTH),
+        "Organizations of subjects that may come in; empty means all.").under(MTLS).live(),
+    Key::new("auth.jwt.enabled", Kind::Flag, "false",
+        "Recognise clients by signed tokens (JSON Web Tokens).").under(AUTH).live(),
+    Key::new("auth.jwt.secret", Kind::Text, "",
+        "Secret of the HS algorithms; better in the environment or in secret_file than here.").under(JWT).secret().live(),
+    Key::new("auth.jwt.secret_file", Kind::File, "",
+        "File that holds the secret instead: its bytes without the newline at the end, or a JWK set.").under(JWT).live(),
+    Key::new("auth.jwt.public_key_path", Kind::File, "",
+        "Public keys of the RS algorithms, PEM or a JWK set.").under(JWT).live(),
+    Key::new("auth.jwt.ec_public_key_path", Kind::File, "",
+        "Public keys of the ES algorithms, PEM or a JWK set.").under(JWT).live(),
+    Key::new("auth.jwt.ed_public_key_path", Kind::File, "",
+        "Public keys of EdDSA (Ed25519), PEM or a JWK set.").under(JWT).live(),
     Key::new("auth.jwt.algorithm", Kind::Choice(ALGORITHMS), r#""HS256""#,
-        "How tokens are signed.").under(AUTH),
+        "How tokens are signed; no other is taken.").under(JWT).live(),
     Key::new("auth.jwt.expiration_secs", Kind::Integer(1..=31_536_000), "3600",
-        "Life of a token.").under(AUTH),
-    Key::new("auth.jwt.issuer", Kind::Text, "", "Who must have issued it.").under(AUTH),
-    Key::new("auth.jwt.audience", Kind::Text, "", "Whom it must be for.").under(AUTH),
-    Key::new("auth.api_key.enabled", Kind::Flag, "false", "API keys.").under(AUTH),
-    Key::new("auth.api_key.keys_file", Kind::File, "", "The keys, JSON.").under(AUTH),
+        "Longest life of a token, from iat to exp.").under(JWT).live(),
+    Key::new("auth.jwt.leeway_secs", Kind::Integer(0..=3600), "60",
+        "By how much clocks may differ: exp, nbf and iat are taken so much more kindly.").under(JWT).live(),
+    Key::new("auth.jwt.issuer", Kind::Text, "",
+        "The iss that a token must have.").under(JWT).live(),
+    Key::new("auth.jwt.audience", Kind::Text, "",
+        "The aud that a token must have or list; while it is unset, tokens with an aud are refused.").under(JWT).live(),
+    Key::new("auth.api_key.enabled", Kind::Flag, "false",
+        "Recognise clients by API keys.").under(AUTH).live(),
+    Key::new("auth.api_key.keys_file", Kind::File, "", "The keys, JSON.").under(API_KEY).live(),
     Key::new("auth.api_key.header_name", Kind::Text, r#""X-API-Key""#,
-        "Header that carries one.").under(AUTH),
-    Key::new("auth.api_key.hash_keys", Kind::Flag, "true", "The file holds hashes.").under(AUTH),
+        "Header that carries one, in any case.").under(API_KEY).live(),
+    Key::new("auth.api_key.hash_keys", Kind::Flag, "true",
+        "The file should hold hashes only: keys in plain text are warned about.").under(API_KEY).live(),
 
-    Key::new("authz.enabled", Kind::Flag, "true", "Check what a client may do.").under(AUTH),
-    Key::new("authz.default_role", Kind::Text, r#""user""#, "Role of clients without one.").under(AUTH),
-    Key::new("authz.roles_file", Kind::File, "", "Roles, TOML or JSON.").under(AUTH),
-    Key::new("authz.policies_file", Kind::File, "", "Policies.").under(AUTH),
-    Key::new("authz.collection_permissions", Kind::Flag, "true", "Roles name collections.").under(AUTH),
+    Key::new("authz.enabled", Kind::Flag, "true",
+        "Check what a client may do; with false, whoever has credentials may do everything, and anonymous requests read and write.").under(AUTH).live(),
+    Key::new("authz.default_role", Kind::Text, r#""user""#,
+        "Role of clients whose credentials name none.").under(AUTHZ).live(),
+    Key::new("authz.anonymous_role", Kind::Text, "",
+        "Role of requests without credentials, where they are not refused; unset: none.").under(AUTHZ).live(),
+    Key::new("authz.roles_file", Kind::File, "",
+        "Roles beside admin, user and reader, TOML or JSON.").under(AUTHZ).live(),
+    Key::new("authz.policies_file", Kind::File, "", "Policies, TOML or JSON.").under(AUTHZ).live(),
+    Key::new("authz.collection_permissions", Kind::Flag, "true",
+        "Tell collections apart; with false, a permission for one collection is one for all.").under(AUTHZ).live(),
     Key::new("authz.default_mode", Kind::Choice(&["deny-by-default", "allow-by-default"]),
-        r#""deny-by-default""#, "What holds where no role says anything.").under(AUTH),
+        r#""deny-by-default""#,
+        "What holds where no role and no policy says anything; allow-by-default is for reading and writing, never for admin commands.").under(AUTHZ).live(),
     Key::new("authz.audit_enabled", Kind::Flag, "true",
         "Record who was let in and who was not, what was denied, admin commands and changes of the configuration: in authz.audit_log_path or, without it and with auth.enabled, in the log.").live(),
     Key::new("authz.audit_log_path", Kind::Path, "",

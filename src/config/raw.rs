@@ -190,6 +190,8 @@ pub(crate) struct Metrics {
 pub(crate) struct Auth {
     pub(crate) enabled: bool,
     pub(crate) methods: Vec<String>,
+    pub(crate) reject_unauthenticated: bool,
+    pub(crate) public: Vec<String>,
     pub(crate) mtls: Mtls,
     pub(crate) jwt: Jwt,
     pub(crate) api_key: ApiKey,
@@ -207,16 +209,23 @@ pub(crate) struct Mtls {
     pub(crate) enabled: bool,
     pub(crate) ca_certs_dir: Option<PathBuf>,
     pub(crate) crl_path: Option<PathBuf>,
+    pub(crate) verify_cn: bool,
+    pub(crate) allowed_organizations: Vec<String>,
 }
 
 #[derive(Clone, Deserialize)]
 pub(crate) struct Jwt {
     pub(crate) enabled: bool,
     pub(crate) secret: Option<String>,
+    pub(crate) secret_file: Option<PathBuf>,
     pub(crate) public_key_path: Option<PathBuf>,
     pub(crate) ec_public_key_path: Option<PathBuf>,
     pub(crate) ed_public_key_path: Option<PathBuf>,
     pub(crate) algorithm: String,
+    pub(crate) expiration_secs: u32,
+    pub(crate) leeway_secs: u32,
+    pub(crate) issuer: Option<String>,
+    pub(crate) audience: Option<String>,
 }
 
 impl std::fmt::Debug for Jwt {
@@ -230,10 +239,19 @@ impl std::fmt::Debug for Jwt {
 pub(crate) struct ApiKey {
     pub(crate) enabled: bool,
     pub(crate) keys_file: Option<PathBuf>,
+    pub(crate) header_name: String,
+    pub(crate) hash_keys: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Authz {
+    pub(crate) enabled: bool,
+    pub(crate) default_role: String,
+    pub(crate) anonymous_role: Option<String>,
+    pub(crate) roles_file: Option<PathBuf>,
+    pub(crate) policies_file: Option<PathBuf>,
+    pub(crate) collection_permissions: bool,
+    pub(crate) default_mode: String,
     pub(crate) audit_enabled: bool,
     pub(crate) audit_log_path: Option<PathBuf>,
     pub(crate) audit_events: Vec<String>,

@@ -3,7 +3,7 @@
 //! Nothing that is configured is ignored in silence: it works, it is refused here, or
 //! [`notices`] says at the start that it has no effect.
 
-use toml::Value;
+use http::HeaderName;
 
 use super::{
     keys::KEYS,
@@ -139,6 +139,7 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
     let api_key = listed("api_key") && auth.api_key.enabled;
     let signed = |family: &str| jwt && auth.jwt.algorithm.starts_with(family);
     let no_secret = auth.jwt.secret.as_ref().is_none_or(String::is_empty);
+    let header = HeaderName::from_bytes(auth.api_key.header_name.as_bytes());
     [
         fault(
             !(mtls || jwt || api_key),
@@ -153,10 +154,16 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
             "needs the authorities in auth.mtls.ca_certs_dir",
         ),
         fault(
-            signed("HS") && no_secret,
+            signed("HS") && no_secret && auth.jwt.secret_file.is_none(),
             ALGORITHM,
-            &["auth.methods", "auth.jwt.secret"],
-            "needs auth.jwt.secret",
+            &["auth.methods", "auth.jwt.secret", "auth.jwt.secret_file"],
+            "needs auth.jwt.secret, AMATERS_JWT_SECRET in the environment, or auth.jwt.secret_file",
+        ),
+        fault(
+            signed("HS") && !no_secret && auth.jwt.secret_file.is_some(),
+            "auth.jwt.secret_file",
+            &["auth.methods", ALGORITHM],
+            "auth.jwt.secret is set too; one of them must go",
         ),
         fault(
             signed("RS") && auth.jwt.public_key_path.is_none(),
@@ -182,27 +189,33 @@ fn contradictions_of_auth(auth: &Auth) -> Vec<Fault> {
             &["auth.methods", "auth.api_key.keys_file"],
             "needs the keys in auth.api_key.keys_file",
         ),
+        fault(
+            api_key && !header.is_ok_and(|name| is_free(&name)),
+            "auth.api_key.header_name",
+            &["auth.methods", "auth.api_key.enabled"],
+            "must be the name of a header that gRPC and tokens do not use",
+        ),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
+/// Whether a header has no other meaning.
+fn is_free(name: &HeaderName) -> bool {
+    let taken = ["authorization", "content-type", "te", "user-agent", "host"];
+    let name = name.as_str();
+    !taken.contains(&name) && !name.starts_with("grpc-") && !name.ends_with("-bin")
+}
+
 /// What this version cannot do yet. It would be worse to start without it.
 fn missing(raw: &Raw) -> Vec<Fault> {
     let absent = |enabled, at, why| fault(enabled, at, &[], why);
-    [
-        absent(
-            raw.auth.enabled,
-            "auth.enabled",
-            "this version cannot authenticate clients; set it to false",
-        ),
-        absent(
-            raw.cluster.enabled,
-            "cluster.enabled",
-            "this version runs as a single node; set it to false",
-        ),
-    ]
+    [absent(
+        raw.cluster.enabled,
+        "cluster.enabled",
+        "this version runs as a single node; set it to false",
+    )]
     .into_iter()
     .flatten()
     .collect()
@@ -212,12 +225,12 @@ fn missing(raw: &Raw) -> Vec<Fault> {
 /// line for each reason.
 pub(crate) fn notices(raw: &Raw, written: &Written) -> Vec<String> {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    let is_off = |switch| written.entry(switch).is_some_and(|e| e.value == Value::Boolean(false));
+    let is_on = |switch: &str| written.is_on(switch);
     for key in KEYS.iter().filter(|key| written.is_written(key.path)) {
         let of_memory =
             raw.storage.engine == Engine::Memory && key.path.starts_with("storage.wal.");
         let of_memory = of_memory.then(|| "storage.engine = \"memory\" keeps no log".to_owned());
-        let switched_off = key.switch.filter(|switch| is_off(switch));
+        let switched_off = key.switched_off(&is_on);
         let switched_off = switched_off.map(|switch| format!("{switch} is false"));
         if let Some(why) = of_memory.or(switched_off) {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
@@ -229,7 +242,25 @@ pub(crate) fn notices(raw: &Raw, written: &Written) -> Vec<String> {
     let line = |(why, keys): (String, Vec<&str>)| {
         format!("configured without effect, because {why}: {}", keys.join(", "))
     };
-    risks(raw).chain(reasons.into_iter().map(line)).collect()
+    risks(raw).chain(idle(raw)).chain(reasons.into_iter().map(line)).collect()
+}
+
+/// Switches and keys that other keys leave without effect.
+fn idle(raw: &Raw) -> impl Iterator<Item = String> {
+    let Raw { auth, authz, .. } = raw;
+    let methods =
+        [("mtls", auth.mtls.enabled), ("jwt", auth.jwt.enabled), ("api_key", auth.api_key.enabled)];
+    let is_listed = |name: &str| auth.methods.iter().any(|method| method == name);
+    let unlisted =
+        methods.into_iter().filter(move |(name, on)| auth.enabled && *on && !is_listed(name));
+    let unlisted = unlisted.map(|(name, _)| {
+        format!("configured without effect, because auth.methods does not list {name}: auth.{name}.enabled")
+    });
+    let nobody = auth.enabled && auth.reject_unauthenticated && authz.anonymous_role.is_some();
+    let nobody = nobody.then(|| {
+        "configured without effect, because auth.reject_unauthenticated is true: authz.anonymous_role".to_owned()
+    });
+    unlisted.chain(nobody)
 }
 
 fn risks(raw: &Raw) -> impl Iterator<Item = String> {

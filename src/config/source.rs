@@ -10,11 +10,12 @@ use super::{
 };
 
 /// Variables of the environment, and their keys.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("AMATERS_BIND_ADDRESS", "server.bind_address"),
     ("AMATERS_DATA_DIR", "server.data_dir"),
     ("AMATERS_LOG_LEVEL", "logging.level"),
     ("AMATERS_TLS_ENABLED", "network.tls_enabled"),
+    ("AMATERS_JWT_SECRET", "auth.jwt.secret"),
 ];
 
 /// The layers above the defaults: a file, if one was named, the environment and the flags.

@@ -107,7 +107,7 @@ const REFUSED: &[(&str, &str)] = &[
     // What this version cannot do.
     (
         "[auth]\nenabled = true\n[auth.mtls]\nenabled = true\nca_certs_dir = \"d\"",
-        "cannot authenticate clients",
+        "needs network.tls_enabled = true",
     ),
     ("[cluster]\nenabled = true\npeers = [\"a:b\"]", "single node"),
 ];

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     health::State,
     logging,
-    telemetry::{ReloadResult, Telemetry},
+    telemetry::{AuthResult, ReloadResult, Telemetry},
 };
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -124,6 +124,12 @@ fn server(out: &mut Exposition, telemetry: &Telemetry) {
     let help = "When the configuration in force was read, since the Unix epoch in seconds.";
     let name = "amaters_config_last_reload_success_timestamp_seconds";
     out.single(Kind::Gauge, name, help, telemetry.reloaded_at());
+    let help =
+        "Times that files or settings of authentication were new, by whether they were taken.";
+    let mut family = out.family(Kind::Counter, "amaters_auth_reloads", help);
+    for result in AuthResult::ALL {
+        family.sample(&[("result", result.label())], telemetry.auth_reloads(result));
+    }
     let help = "Log lines that were dropped because their reader was too slow.";
     out.single(Kind::Counter, "amaters_log_lines_dropped", help, logging::dropped());
     let help = "Log lines that are not in the log file because it could not be written.";

@@ -70,6 +70,24 @@ const NUMBERS: &[Number] = &[
     ("tls_handshakes_waiting", Kind::Gauge, "TLS handshakes that wait for a place.", |c| {
         c.tls_waiting.get()
     }),
+    (
+        "principals_admitted",
+        Kind::Counter,
+        "Principals recognised, once for each connection and credential.",
+        |c| c.principals_admitted.get(),
+    ),
+    (
+        "credentials_refused",
+        Kind::Counter,
+        "Requests refused because credentials were wrong or missing.",
+        |c| c.credentials_refused.get(),
+    ),
+    (
+        "requests_denied",
+        Kind::Counter,
+        "Queries and commands refused because their principal may not.",
+        |c| c.requests_denied.get(),
+    ),
     ("hops", Kind::Counter, "Operations sent to shards of other reactors.", |c| c.hops.get()),
     ("hops_under_way", Kind::Gauge, "Hops that are not answered yet.", |c| c.hops_under_way.get()),
     ("in_flight_bytes", Kind::Gauge, "Bytes of requests and answers in flight.", |c| {

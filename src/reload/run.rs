@@ -10,9 +10,10 @@ use amaters_shards::{
     audit::{AuditResult, Event, Kind},
 };
 
-use super::{Outcome, Published, ReloadReport};
+use super::{Outcome, Published, ReloadReport, next};
 use crate::{
     audit,
+    auth::Made,
     config::Config,
     control::Control,
     logging,
@@ -31,11 +32,13 @@ impl Control<'_> {
         self.notify.reloading();
         let (source, requests) = (self.config.source().clone(), self.requests.clone());
         let keeper = self.tls.clone();
+        let running = self.config.running().written.clone();
         let read = move || {
-            // Without a receiver the server is ending.
+            let config = source.load();
+            let auth = config.clone().and_then(|new| Made::of(&next(&running, &new)?));
             let tls = keeper.map(|keeper| keeper.look());
-            let loaded = Loaded { config: source.load(), tls };
-            let _ = requests.send(Request::Loaded(Box::new(loaded)));
+            // Without a receiver the server is ending.
+            let _ = requests.send(Request::Loaded(Box::new(Loaded { config, auth, tls })));
         };
         if let Err(error) = thread::Builder::new().name("reload".into()).spawn(read) {
             let file = self.config.source().file.clone().unwrap_or_default();
@@ -47,11 +50,13 @@ impl Control<'_> {
 
     /// Publishes what was read, and reports.
     pub(crate) fn finish_reload(&mut self, loaded: Loaded) {
-        let Loaded { config: loaded, tls } = loaded;
+        let Loaded { config: loaded, auth, tls } = loaded;
         let (reactors, endpoint) = (&self.reactors, &self.endpoint);
         let mut fitted = None;
         let fits = |next: &Config| {
-            fitted = Some(Fitted::of(next, reactors, endpoint).map_err(|error| error.to_string())?);
+            let made = auth.map_err(|refusal| refusal.to_string())?;
+            let fits = Fitted::of(next, made, reactors, endpoint);
+            fitted = Some(fits.map_err(|error| error.to_string())?);
             Ok(())
         };
         let Published { report, live } = self.config.publish(loaded, fits);
@@ -62,17 +67,20 @@ impl Control<'_> {
         // By the rules that end, unless nothing was recorded by them.
         let mut event = event(&report);
         event.take_if(|_| self.audit.is_enabled()).into_iter().for_each(|e| self.audit.note(e));
-        if let (Outcome::Reloaded, Some(Fitted { endpoint, audit, log })) = (report.outcome, fitted)
-        {
-            self.endpoint.apply(endpoint);
-            if live.iter().any(|path| path.starts_with(AUDIT)) {
-                self.audit.apply(audit);
-            }
-            event.into_iter().for_each(|event| self.audit.note(event));
-            // Last, because the new level may hide the report.
-            live.iter().for_each(|path| self.apply(path));
-            if live.iter().any(|path| path.starts_with("logging.")) {
-                self.log.apply(log);
+        if let Some(fitted) = fitted {
+            // Files may be new where no key is.
+            self.auth.publish(fitted.auth);
+            if report.outcome == Outcome::Reloaded {
+                self.endpoint.apply(fitted.endpoint);
+                if live.iter().any(|path| path.starts_with(AUDIT)) {
+                    self.audit.apply(fitted.audit);
+                }
+                event.into_iter().for_each(|event| self.audit.note(event));
+                // Last, because the new level may hide the report.
+                live.iter().for_each(|path| self.apply(path));
+                if live.iter().any(|path| path.starts_with("logging.")) {
+                    self.log.apply(fitted.log);
+                }
             }
         }
         self.end_reload(&report);
@@ -103,9 +111,10 @@ impl Control<'_> {
                 reactors.jobs().set_schedule(next.snapshot.schedule);
             }
             "logging.slow_request_ms" => reactors.set_slow_request(next.slow_request),
+            // Applied as a whole, before.
+            path if path.starts_with("auth.") || path.starts_with("authz.") => {}
             // Applied as a whole; the interval is looked up each time.
             path if path.starts_with("logging.") || path.starts_with("metrics.") => {}
-            path if path.starts_with(AUDIT) => {}
             _ => unreachable!("{path} is marked live, but nothing applies it"),
         }
     }
@@ -131,6 +140,7 @@ impl Control<'_> {
 
 /// What a new configuration takes, opened before anything is changed.
 struct Fitted {
+    auth: Made,
     endpoint: metrics::Prepared,
     audit: audit::Prepared,
     log: logging::Prepared,
@@ -140,13 +150,14 @@ impl Fitted {
     /// Or why the machine does not grant it.
     fn of(
         next: &Config,
+        auth: Made,
         reactors: &Reactors,
         endpoint: &Endpoint,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         preflight::check_open_files(next.limits.connections_max, reactors.counters().len())?;
         let endpoint = endpoint.prepare(&next.metrics)?;
         let audit = audit::prepare(&next.audit)?;
-        Ok(Self { endpoint, audit, log: logging::prepare(&next.log)? })
+        Ok(Self { auth, endpoint, audit, log: logging::prepare(&next.log)? })
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn check(config: &Config) -> Tried {
 
 /// What is listened on because of a key.
 fn address(config: &Config, key: &Key) -> Option<SocketAddr> {
-    let is_meant =
-        key.kind == Kind::Address && key.switch.is_none_or(|switch| config.written.is_on(switch));
+    let is_meant = key.kind == Kind::Address
+        && key.switched_off(&|switch| config.written.is_on(switch)).is_none();
     config.written.text(key.path).filter(|_| is_meant)?.parse().ok()
 }

@@ -18,7 +18,8 @@ use crate::config::{
 
 /// Every file that cannot be used, in the order of the keys.
 pub(crate) fn check(written: &Written) -> Vec<Problem> {
-    let is_meant = |key: &&'static Key| key.switch.is_none_or(|switch| written.is_on(switch));
+    let is_on = |switch: &str| written.is_on(switch);
+    let is_meant = |key: &&'static Key| key.switched_off(&is_on).is_none();
     let problem = |key: &'static Key| {
         let why = check_key(key, written)?;
         Some(Problem::of_key(written, key.path, why))
@@ -110,7 +111,7 @@ mod tests {
     fn each_file_that_cannot_be_used_is_named_with_its_key() {
         let text = "[server]\ndata_dir = \"F/cert/data\"\npid_file = \"F/missing/pid\"\n\
                     [network]\ntls_enabled = true\ntls_cert = \"F/missing\"\ntls_key = \"F/\"\n\
-                    [auth]\nenabled = true\n[auth.mtls]\nca_certs_dir = \"F/cert\"\n";
+                    [auth]\nenabled = true\n[auth.mtls]\nenabled = true\nca_certs_dir = \"F/cert\"\n";
         let problems = problems(text);
         let expected = [
             "server.data_dir = \"F/cert/data\" (F/a.toml line 2): cannot be made: F/cert: ",
@@ -118,7 +119,7 @@ mod tests {
             "storage.wal.dir = \"wal\" (default): cannot be made: F/cert: ",
             "network.tls_cert = \"F/missing\" (F/a.toml line 6): cannot be read: No such file",
             "network.tls_key = \"F/\" (F/a.toml line 7): cannot be read: it is not a regular file",
-            "auth.mtls.ca_certs_dir = \"F/cert\" (F/a.toml line 11): cannot be read: ",
+            "auth.mtls.ca_certs_dir = \"F/cert\" (F/a.toml line 12): cannot be read: ",
         ];
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
         for (problem, expected) in problems.iter().zip(expected) {

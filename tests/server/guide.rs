@@ -6,5 +6,5 @@ pub(crate) mod http;
 mod live;
 mod logs;
 mod metrics;
-mod reload;
+pub(crate) mod reload;
 mod signals;

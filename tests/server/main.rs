@@ -4,6 +4,7 @@
 
 mod admin;
 mod audit;
+mod auth;
 #[cfg(feature = "cli")]
 mod cli;
 mod commands;

@@ -50,7 +50,7 @@ impl Access {
         if let Some(over) = over.filter(|_| shown.method().is_some()) {
             return Err(record::over(core, peer, None, over));
         }
-        match guard.recognise(shown, peer) {
+        match recognise(core, guard, peer, shown) {
             Ok(Recognised { principal, until }) => {
                 note(core, peer, &Verdict::Admitted(&principal))?;
                 let payer = core.process.throttling.payer(peer.address.ip(), &principal.id);
@@ -76,16 +76,6 @@ impl Access {
         Rc::new(Self { guard, peer, shown, principal, until: None, payer })
     }
 
-    /// Who it is.
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// Where they come from.
-    pub fn peer(&self) -> &Peer {
-        &self.peer
-    }
-
     /// Whether it is what a request gets that shows this now, under this guard.
     pub(super) fn is_good(&self, guard: &Arc<Guard>, shown: Shown<'_>) -> bool {
         self.is_current(guard) && self.shown.is_shown(shown)
@@ -100,7 +90,7 @@ impl Access {
     /// # Errors
     /// It has.
     pub fn renewed(self: &Rc<Self>, core: &Core) -> Result<Rc<Self>, Failure> {
-        let guard = core.process.guard.load();
+        let guard = core.process.guards.load();
         if self.is_current(&guard) {
             return Ok(Rc::clone(self));
         }
@@ -168,6 +158,24 @@ impl Access {
     pub fn command_failed(&self, core: &Core, command: &str, failure: &Failure) {
         record::failed(core, &self.peer, &self.principal, command, failure);
     }
+}
+
+/// Who shows this. A reactor verifies a token once.
+fn recognise(
+    core: &Core,
+    guard: &Arc<Guard>,
+    peer: &Peer,
+    shown: Shown<'_>,
+) -> Result<Recognised, Failure> {
+    let now = unix_now();
+    let Shown::Token(value) = shown else { return guard.recognise(shown, peer, now) };
+    let mut tokens = core.tokens.borrow_mut();
+    if let Some(known) = tokens.find(guard, value.as_bytes(), now) {
+        return Ok(known);
+    }
+    let recognised = guard.recognise(shown, peer, now)?;
+    tokens.learn(guard, value.as_bytes(), recognised.clone());
+    Ok(recognised)
 }
 
 /// The system's clock.

@@ -32,7 +32,7 @@ impl Gate {
         method: Method,
         headers: &HeaderMap,
     ) -> Result<Rc<Access>, Failure> {
-        let guard = core.process.guard.load();
+        let guard = core.process.guards.load();
         if guard.is_public(method) {
             return Ok(Access::of_anybody(&guard, &self.peer));
         }

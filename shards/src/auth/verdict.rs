@@ -59,11 +59,14 @@ fn count(core: &Core, peer: &Peer, verdict: &Verdict<'_>) {
                 tracing::debug!("{peer}: admitted {principal:?}");
             }
         }
-        Verdict::Refused { failure, .. } => {
+        Verdict::Refused { method, failure } => {
             counters.credentials_refused.add(1);
-            tracing::debug!("{peer}: {failure}");
+            let method = method.map_or("no credentials", AuthMethod::word);
+            tracing::debug!("{peer}: {method}: {failure}");
         }
-        Verdict::Allowed { .. } => {}
+        Verdict::Allowed { principal, action, target } => {
+            tracing::trace!("{peer}: {principal:?} may {} {target}", action.word());
+        }
         Verdict::Denied { principal, action, target, policy } => {
             counters.requests_denied.add(1);
             let action = action.word();

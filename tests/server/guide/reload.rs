@@ -23,7 +23,7 @@ use crate::harness::{Folder, Server, eventually};
 /// Longest wait for the first word of a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn reload(folder: &Folder) -> String {
+pub(crate) fn reload(folder: &Folder) -> String {
     let output = folder.run("reload --config a.toml");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");

@@ -128,6 +128,7 @@ impl From<Query> for Asked {
 }
 
 /// Anything that can be asked.
+#[derive(Clone, Debug)]
 pub(crate) struct Asked(pub(crate) Query);
 
 /// Values have no columns; clients name one all the same.

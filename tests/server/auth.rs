@@ -1,0 +1,8 @@
+//! Who may come in, and what they may do there: `docs/reference/authentication.md` and `authorization.md`, cell by cell.
+
+mod doors;
+mod files;
+mod matrix;
+mod policies;
+mod reload;
+mod site;
