@@ -5,7 +5,7 @@
 //! the table is in `docs/explanation/benchmarks.md`.
 
 use std::{
-    env, io,
+    env, fs, io,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Duration,
@@ -56,6 +56,8 @@ enum Peer {
     Nghttpd,
     Redis(RedisLog),
     Etcd,
+    /// Our own server without TLS, beside itself with it.
+    Plain,
 }
 
 impl Peer {
@@ -64,6 +66,7 @@ impl Peer {
             Self::Nghttpd => "nghttpd",
             Self::Redis(_) => "redis",
             Self::Etcd => "etcd",
+            Self::Plain => "plain",
         }
     }
 
@@ -72,11 +75,13 @@ impl Peer {
             Self::Nghttpd => Target::Nghttpd,
             Self::Redis(_) => Target::Redis,
             Self::Etcd => Target::Etcd,
+            Self::Plain => Target::Amaters,
         }
     }
 
-    fn start(self, value_bytes: usize) -> io::Result<Server> {
+    fn start(self, program: &Path, value_bytes: usize) -> io::Result<Server> {
         match self {
+            Self::Plain => Server::amaters(program, Some(SERVER), MEMORY),
             Self::Nghttpd => Server::nghttpd(SERVER, &[value_bytes]),
             Self::Redis(log) => Server::redis(SERVER, log),
             Self::Etcd => Server::etcd(SERVER),
@@ -99,6 +104,8 @@ struct Row {
     keys_count: Option<u32>,
     /// Shards of our data directory.
     shards: usize,
+    /// Ours speaks TLS, with a certificate of ECDSA P-256.
+    tls: bool,
 }
 
 /// Ten writes at once over so many shards.
@@ -122,8 +129,19 @@ const fn row(
     (connections, depth): (usize, usize),
     aim: Option<f64>,
 ) -> Row {
-    let (keys_count, shards) = (None, 1);
-    Row { title, config, peer, value_bytes, mix, connections, depth, aim, keys_count, shards }
+    let (keys_count, shards, tls) = (None, 1, false);
+    Row { title, config, peer, value_bytes, mix, connections, depth, aim, keys_count, shards, tls }
+}
+
+/// Ours with TLS beside ours without.
+const fn over_tls(
+    title: &'static str,
+    value_bytes: usize,
+    mix: Mix,
+    shape: (usize, usize),
+    aim: Option<f64>,
+) -> Row {
+    Row { tls: true, ..row(title, MEMORY, Peer::Plain, value_bytes, mix, shape, aim) }
 }
 
 const REDIS: Peer = Peer::Redis(RedisLog::None);
@@ -143,6 +161,11 @@ const ROWS: &[Row] = &[
     row("GET 512 KiB, 8x4", MEMORY, REDIS, 512 * KIB, Mix::Get, LARGE, None),
     row("GET 512 KiB, 8x4", MEMORY, Peer::Nghttpd, 512 * KIB, Mix::Get, LARGE, None),
     row("SET 512 KiB, 8x4", MEMORY, REDIS, 512 * KIB, Mix::Set, LARGE, None),
+    over_tls("GET 100 B, 8x32, TLS", 100, Mix::Get, (8, 32), Some(0.8)),
+    over_tls("GET 100 B, 64x1, TLS", 100, Mix::Get, (64, 1), None),
+    over_tls("SET 100 B, 8x32, TLS", 100, Mix::Set, (8, 32), None),
+    over_tls("GET 64 KiB, 8x4, TLS", 64 * KIB, Mix::Get, LARGE, None),
+    over_tls("SET 64 KiB, 8x4, TLS", 64 * KIB, Mix::Set, LARGE, None),
     row("GET 100 B, 8x32, lsm", INTERVAL, Peer::Nghttpd, 100, Mix::Get, (8, 32), None),
     row("SET 100 B, 8x32, interval", INTERVAL, SECONDLY, 100, Mix::Set, (8, 32), None),
     row("SET 100 B, 8x32, durable", ALWAYS, Peer::Etcd, 100, Mix::Set, (8, 32), Some(3.0)),
@@ -216,15 +239,16 @@ impl Row {
         let program = program("AMATERS_SERVER")
             .unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_amaters-server")));
         let work = self.work(cli);
+        let plain = Work { load: Load { tls: false, ..work.load }, ..work };
         let ours = self.ours(&program)?;
-        let peer = self.peer.start(self.value_bytes)?;
-        Target::Amaters.fill(ours.address, work.keys)?;
+        let peer = self.peer.start(&program, self.value_bytes)?;
+        Target::Amaters.fill_with(ours.address, work.keys, self.tls)?;
         self.peer.target().fill(peer.address, work.keys)?;
         let rounds = if cli.short { 1 } else { cli.rounds };
         let mut samples = Vec::new();
         for _ in 0..rounds {
             let ours = sample(Target::Amaters, &ours, &work)?;
-            samples.push((ours, sample(self.peer.target(), &peer, &work)?));
+            samples.push((ours, sample(self.peer.target(), &peer, &plain)?));
         }
         drop(peer);
         ours.stop()?;
@@ -238,7 +262,12 @@ impl Row {
 
     /// Our server, on a data directory of its own with as many shards as the row wants.
     fn ours(&self, program: &Path) -> io::Result<Server> {
-        let server = Server::amaters(program, Some(SERVER), self.config)?;
+        let certificate = tempfile::tempdir()?;
+        let config = match self.tls {
+            true => format!("{}{}", self.config, tls_config(certificate.path())?),
+            false => self.config.to_owned(),
+        };
+        let server = Server::amaters(program, Some(SERVER), &config)?;
         if self.shards == 1 {
             return Ok(server);
         }
@@ -250,7 +279,7 @@ impl Row {
         if !output.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
         }
-        Server::amaters_in(program, Some(SERVER), self.config, folder)
+        Server::amaters_in(program, Some(SERVER), &config, folder)
     }
 
     fn work(&self, cli: &Cli) -> Work {
@@ -261,13 +290,14 @@ impl Row {
         }
         keys.keys_count = self.keys_count.unwrap_or(keys.keys_count);
         let load = Load::closed(self.connections, self.depth, Duration::from_secs_f64(seconds));
+        let load = Load { tls: self.tls, ..load };
         Work { keys, mix: self.mix, load }
     }
 
     /// Allocations for each request, from a server that counts them (and is slower for it).
     fn allocations(&self, program: &Path, work: &Work) -> io::Result<f64> {
         let mut server = self.ours(program)?;
-        Target::Amaters.fill(server.address, work.keys)?;
+        Target::Amaters.fill_with(server.address, work.keys, self.tls)?;
         let mut work = *work;
         work.load.warmup = Duration::ZERO;
         let before = server.allocations()?.count;
@@ -326,6 +356,20 @@ impl Row {
     fn shown(&self, value: f64) -> String {
         if self.is_large() { format!("{value:.2}GB/s") } else { format!("{:.1}k/s", value / 1e3) }
     }
+}
+
+/// A certificate in a folder, and the keys that serve it. The server reads it when it starts.
+fn tls_config(folder: &Path) -> io::Result<String> {
+    let signed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+    let signed = signed.map_err(io::Error::other)?;
+    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
+    fs::write(&certificate, signed.cert.pem())?;
+    fs::write(&key, signed.signing_key.serialize_pem())?;
+    Ok(format!(
+        "[network]\ntls_enabled = true\ntls_cert = \"{}\"\ntls_key = \"{}\"\n",
+        certificate.display(),
+        key.display()
+    ))
 }
 
 /// Medians of one side of a row.

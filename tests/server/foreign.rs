@@ -3,11 +3,15 @@
 
 use std::{
     io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use crate::wire::client::{Site, kinds};
+use crate::{
+    tls,
+    wire::client::{Site, kinds},
+};
 
 /// The script that makes the environment.
 const INSTALL: &str = "tests/server/foreign/install";
@@ -30,17 +34,33 @@ fn python() -> Option<PathBuf> {
 #[test]
 fn grpcio_finds_on_every_kind_of_server_what_the_wire_promises() {
     let Some(python) = python() else { return };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     for kind in kinds() {
+        println!("{kind:?}");
         let site = Site::new(kind, "");
-        let mut command = Command::new(&python);
-        command.arg(folder.join("tests/server/foreign/client.py"));
-        command.arg(site.server.address.to_string()).arg(folder.join("proto"));
-        // The script ends itself when something hangs.
-        let output = command.output().unwrap();
-        let (told, errors) = (String::from_utf8_lossy(&output.stdout), output.stderr);
-        println!("{kind:?}\n{told}");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&errors));
-        assert!(told.ends_with("ok: every method of every service was called\n"), "{told}");
+        content(&python, site.server.address, None);
     }
+}
+
+#[test]
+fn grpcio_finds_the_same_over_tls() {
+    let Some(python) = python() else { return };
+    let site = tls::Site::new("");
+    let authority = site.write_authority();
+    let server = site.serve();
+    content(&python, server.address, Some(&authority));
+}
+
+/// Runs all checks, over TLS where there is an authority.
+fn content(python: &Path, address: SocketAddr, authority: Option<&Path>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(python);
+    command.arg(folder.join("tests/server/foreign/client.py"));
+    // grpcio looks at the name, and 127.0.0.1 stands in the certificate as an address.
+    command.arg(address.to_string()).arg(folder.join("proto")).args(authority);
+    // The script ends itself when something hangs.
+    let output = command.output().unwrap();
+    let (told, errors) = (String::from_utf8_lossy(&output.stdout), output.stderr);
+    println!("{told}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&errors));
+    assert!(told.ends_with("ok: every method of every service was called\n"), "{told}");
 }

@@ -8,7 +8,7 @@ mod rotation;
 mod serving;
 mod storm;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::authority::Authority;
 use crate::harness::{Folder, Server};
@@ -32,6 +32,11 @@ impl Site {
         let network =
             "[network]\ntls_enabled = true\ntls_cert = \"server.crt\"\ntls_key = \"server.key\"\n";
         self.folder.config(server, &format!("[storage]\nengine = \"memory\"\n{network}{more}"));
+    }
+
+    /// The certificate of who signed them, as a file.
+    pub(crate) fn write_authority(&self) -> PathBuf {
+        self.folder.write("ca.crt", &self.authority.pem())
     }
 
     fn path(&self) -> &Path {

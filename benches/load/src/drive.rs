@@ -8,7 +8,7 @@
 use std::{
     collections::VecDeque,
     fs,
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use crate::{
     outbox::Outbox,
     report::Report,
+    secure::Socket,
     wire::{Answer, Flight, Wire},
 };
 
@@ -64,13 +65,15 @@ pub struct Load {
     pub warmup: Duration,
     /// The measured interval; the run also ends when the requests do.
     pub measured: Duration,
+    /// Over TLS.
+    pub tls: bool,
 }
 
 impl Load {
     /// A closed loop of `connections` × `depth`.
     pub fn closed(connections: usize, depth: usize, measured: Duration) -> Self {
         let warmup = measured.mul_f64(0.2).min(Duration::from_secs(1));
-        Self { connections, depth, arrival: Arrival::Closed, warmup, measured }
+        Self { connections, depth, arrival: Arrival::Closed, warmup, measured, tls: false }
     }
 }
 
@@ -121,7 +124,7 @@ struct Driver<W, N> {
 }
 
 struct Connection<W> {
-    socket: TcpStream,
+    socket: Socket,
     wire: W,
     out: Outbox,
     /// Start of a piece whose end has not come.
@@ -146,7 +149,7 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut socket, Token(index), interest)?;
             let mut connection = Connection {
-                socket,
+                socket: Socket::new(socket, load.tls)?,
                 wire: wire(),
                 out: Outbox::default(),
                 carry: Vec::new(),
@@ -407,10 +410,10 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
 
 impl<W> Connection<W> {
     fn flush(&mut self) -> io::Result<()> {
-        if self.out.is_empty() {
-            return Ok(());
+        if !self.out.is_empty() {
+            self.out.write_to(&mut self.socket)?;
         }
-        self.out.write_to(&mut self.socket).map(|_| ())
+        self.socket.flush()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod reloads;
 pub mod report;
 pub mod resp;
 pub mod script;
+pub mod secure;
 pub mod server;
 pub mod soak;
 pub mod target;

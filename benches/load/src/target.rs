@@ -50,9 +50,15 @@ pub struct Work {
 impl Target {
     /// Writes every key once.
     pub fn fill(self, address: SocketAddr, keys: KeySet) -> io::Result<Report> {
+        self.fill_with(address, keys, false)
+    }
+
+    /// The same, with or without TLS.
+    pub fn fill_with(self, address: SocketAddr, keys: KeySet, tls: bool) -> io::Result<Report> {
         let depth = (FILL_BYTES / 4 / keys.value_bytes.max(1)).clamp(1, 32);
         let mut load = Load::closed(4, depth, FILL_MAX);
         load.warmup = Duration::ZERO;
+        load.tls = tls;
         if self == Self::Nghttpd {
             return Ok(Report::empty());
         }

@@ -64,6 +64,7 @@ pub fn polite(address: SocketAddr, per_second: f64, duration: Duration) -> io::R
         arrival: Arrival::Open { per_second },
         warmup: Duration::ZERO,
         measured: duration,
+        tls: false,
     };
     let work = Work { keys: POLITE, mix: Mix::Mixed(0.5), load };
     Target::Amaters.measure(address, &work, |_| {})

@@ -12,9 +12,14 @@
 pub mod certificate;
 pub mod credentials;
 pub mod failure;
+#[cfg(test)]
+mod fuzz;
 pub mod handshake;
 pub mod heads;
 pub mod opening;
 pub mod pem;
 pub mod records;
 pub mod tickets;
+
+#[cfg(test)]
+mod tests;

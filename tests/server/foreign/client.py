@@ -1,7 +1,9 @@
 """Everything that the server promises on the wire, asked by Python's grpcio.
 
-    client.py ADDRESS FOLDER     FOLDER holds types.proto, query.proto, errors.proto, aql.proto,
-                         kv.proto
+    client.py ADDRESS FOLDER [AUTHORITY]
+
+FOLDER holds types.proto, query.proto, errors.proto, aql.proto, kv.proto; with the certificate of
+an AUTHORITY, a file, it speaks TLS.
 
 The stubs are made from those files when the script starts; health and reflection come from
 grpcio's own packages. One line for each check; the first that fails ends the script. At the end
@@ -11,6 +13,7 @@ it compares what it called with what the server's reflection lists: every method
 import faulthandler
 import hashlib
 import importlib
+import pathlib
 import random
 import sys
 import tempfile
@@ -63,8 +66,9 @@ class Recorder(
 class Server:
     """A channel to the server, its stubs, and words for what most checks say."""
 
-    def __init__(self, address, stubs):
+    def __init__(self, address, stubs, authority):
         self.address = address
+        self.authority = pathlib.Path(authority).read_bytes() if authority else None
         self.recorder = Recorder()
         self.aql, self.query, self.types, self.kv, self.aql_grpc, self.kv_grpc = stubs
         self.channel = self.connect()
@@ -77,8 +81,14 @@ class Server:
             # Or all channels of the process would share one connection.
             ("grpc.use_local_subchannel_pool", 1),
         ]
-        channel = grpc.insecure_channel(self.address, options=options, **settings)
-        return grpc.intercept_channel(channel, self.recorder)
+        return grpc.intercept_channel(self.open(options, **settings), self.recorder)
+
+    def open(self, options=(), **settings):
+        """A channel, over TLS where an authority is known."""
+        if self.authority is None:
+            return grpc.insecure_channel(self.address, options=options, **settings)
+        credentials = grpc.ssl_channel_credentials(self.authority)
+        return grpc.secure_channel(self.address, credentials, options=options, **settings)
 
     def request(self, **query):
         """A request as existing clients send it."""
@@ -244,7 +254,7 @@ def a_range_above_4_mib_is_6002_and_comes_as_a_stream(server):
     assert error.code == 6002 and "ExecuteStream" in error.message, error
 
     # With grpcio's own bound of 4 MiB for a message.
-    with grpc.insecure_channel(server.address) as channel:
+    with server.open() as channel:
         stub = server.aql_grpc.AqlServiceStub(grpc.intercept_channel(channel, server.recorder))
         *chunks, end = stub.ExecuteStream(server.request(range=query), timeout=CALL_SECONDS)
     sequence = [chunk.sequence for chunk in [*chunks, end]]
@@ -549,10 +559,10 @@ def stubs(folder, made):
     return [importlib.import_module(name) for name in modules]
 
 
-def main(address, folder):
+def main(address, folder, authority=None):
     faulthandler.dump_traceback_later(SCRIPT_SECONDS, exit=True)
     with tempfile.TemporaryDirectory() as made:
-        server = Server(address, stubs(folder, made))
+        server = Server(address, stubs(folder, made), authority)
         for function in CHECKS:
             function(server)
             print("ok:", function.__name__.replace("_", " "), flush=True)

@@ -252,8 +252,8 @@ fn a_taken_address_is_refused_if_somebody_wrote_it_and_gives_way_if_nobody_did()
 /// What rules and dashboard ask for is served, so that no panel stays empty and no alert silent for ever.
 #[test]
 fn rules_and_dashboard_ask_for_metrics_that_there_are() {
-    let folder = Folder::new();
-    let server = used(&folder);
+    let site = Site::new("");
+    let server = site.serve();
     let text = metrics(served_by(&server));
     let rules = include_str!("../../../deploy/prometheus/amaters.rules.yml");
     let dashboard = include_str!("../../../deploy/grafana/amaters.json");

@@ -19,7 +19,7 @@ const REQUIRED: &str =
 /// A server that asks for certificates of its own authority.
 fn required() -> Site {
     let site = Site::new(REQUIRED);
-    fs::write(site.path().join("ca.crt"), site.authority.pem()).unwrap();
+    site.write_authority();
     site
 }
 
@@ -68,7 +68,7 @@ fn without_a_good_certificate_nobody_gets_in() {
 #[test]
 fn where_certificates_are_optional_those_that_are_shown_are_checked() {
     let site = Site::new("tls_ca = \"ca.crt\"\n");
-    fs::write(site.path().join("ca.crt"), site.authority.pem()).unwrap();
+    site.write_authority();
     let server = site.serve();
     assert!(shake(&site, &server, None).is_ok());
     assert!(shake(&site, &server, Some(&site.authority.client("alice", 5))).is_ok());

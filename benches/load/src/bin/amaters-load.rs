@@ -146,6 +146,9 @@ struct Run {
     /// Measured time.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Speak TLS, and take whatever certificate is shown.
+    #[arg(long)]
+    tls: bool,
     /// Take it that the keys are there.
     #[arg(long)]
     filled: bool,
@@ -230,8 +233,9 @@ impl Run {
         if let Some(per_second) = self.rate {
             load.arrival = Arrival::Open { per_second };
         }
+        load.tls = self.tls;
         if !self.filled {
-            self.target.fill(self.address, keys)?;
+            self.target.fill_with(self.address, keys, self.tls)?;
         }
         println!("{}", self.target.measure(self.address, &Work { keys, mix, load }, |_| {})?);
         Ok(())

@@ -33,6 +33,7 @@ pub(super) fn gets(
         arrival: Arrival::Open { per_second },
         warmup: Duration::from_secs(1),
         measured,
+        tls: false,
     };
     let mut places = Places::new(book, 0);
     run(address, book, &load, || Some(places.next()))

@@ -99,6 +99,7 @@ impl Writer {
             arrival: self.arrival,
             warmup: Duration::ZERO,
             measured: FOR_EVER,
+            tls: false,
         };
         let script = Rc::new(Sets::new(book));
         let shape = Shape::grpc(&self.address.to_string(), PATH);

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_parser::{
     certificate::X509Certificate,
     extensions::GeneralName,
+    oid_registry::{OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_CRL_NUMBER, Oid},
     prelude::{FromDer, X509Name},
     revocation_list::CertificateRevocationList,
     time::ASN1Time,
@@ -96,6 +97,25 @@ impl RevocationFacts {
             signed,
         })
     }
+}
+
+/// What a list revokes, as bytes that are the same when it is only signed anew.
+pub fn revoked(der: &[u8]) -> Vec<u8> {
+    /// The number of the list, and whose key has signed it.
+    const OF_THE_ISSUE: [Oid<'static>; 2] =
+        [OID_X509_EXT_CRL_NUMBER, OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER];
+
+    let Ok((_, list)) = CertificateRevocationList::from_der(der) else { return der.to_vec() };
+    let mut serials: Vec<_> =
+        list.iter_revoked_certificates().map(|entry| entry.raw_serial()).collect();
+    serials.sort_unstable();
+    let mut bytes = list.issuer().as_raw().to_vec();
+    let scope = list.extensions().iter().filter(|found| !OF_THE_ISSUE.contains(&found.oid));
+    for part in serials.into_iter().chain(scope.map(|extension| extension.value)) {
+        bytes.extend((part.len() as u64).to_le_bytes());
+        bytes.extend(part);
+    }
+    bytes
 }
 
 impl ClientCertificate {

@@ -17,7 +17,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    certificate::{Facts, Unreadable},
+    certificate::{Facts, Unreadable, revoked},
     tickets::Tickets,
 };
 
@@ -196,16 +196,16 @@ fn digest(client: Option<&ClientParts>) -> [u8; 32] {
     if let Some(ClientParts { authorities, revocations, required }) = client {
         hash.update([1 + u8::from(*required)]);
         let lists = [
-            authorities.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>(),
-            revocations.iter().map(AsRef::as_ref).collect(),
+            authorities.iter().map(|der| der.to_vec()).collect::<Vec<_>>(),
+            revocations.iter().map(|der| revoked(der)).collect(),
         ];
         for mut list in lists {
             // In the order of a folder, which is none.
             list.sort_unstable();
             hash.update((list.len() as u64).to_le_bytes());
-            for der in list {
-                hash.update((der.len() as u64).to_le_bytes());
-                hash.update(der);
+            for part in list {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
             }
         }
     }
