@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
+    ops::Range,
     sync::{Arc, LazyLock},
 };
 
@@ -34,6 +35,8 @@ pub struct Socket {
     stream: TcpStream,
     session: Option<Box<ClientConnection>>,
     buffer: Vec<u8>,
+    /// What of it was not given to the session yet.
+    unread: Range<usize>,
 }
 
 impl Socket {
@@ -48,44 +51,43 @@ impl Socket {
         };
         let session = tls.then(session).transpose()?;
         let buffer = if tls { vec![0; READ_BYTES] } else { Vec::new() };
-        Ok(Self { stream, session, buffer })
+        Ok(Self { stream, session, buffer, unread: 0..0 })
     }
 }
 
 impl Read for Socket {
     /// Less than asked for only when the socket is empty.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let Self { stream, session, buffer } = self;
+        let Self { stream, session, buffer, unread } = self;
         let Some(session) = session else { return stream.read(bytes) };
         let mut filled = 0;
         loop {
-            match session.reader().read(&mut bytes[filled..]) {
-                Ok(0) => return Ok(filled),
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            while filled < bytes.len() {
+                match session.reader().read(&mut bytes[filled..]) {
+                    Ok(0) => return Ok(filled),
+                    Ok(count) => filled += count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
             }
             if filled == bytes.len() {
                 return Ok(filled);
             }
-            let mut input = match stream.read(buffer) {
-                Ok(0) => return Ok(filled),
-                Ok(count) => &buffer[..count],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled > 0 => {
-                    return Ok(filled);
-                }
-                Err(error) => return Err(error),
-            };
-            while !input.is_empty() {
-                session.read_tls(&mut input)?;
-                session.process_new_packets().map_err(io::Error::other)?;
-                while filled < bytes.len() {
-                    match session.reader().read(&mut bytes[filled..]) {
-                        Ok(count) if count > 0 => filled += count,
-                        _ => break,
+            if unread.start == unread.end {
+                match stream.read(buffer) {
+                    Ok(0) => return Ok(filled),
+                    Ok(count) => *unread = 0..count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled > 0 => {
+                        return Ok(filled);
                     }
+                    Err(error) => return Err(error),
                 }
             }
+            // All that was opened has been taken, so there is room for what comes next.
+            let mut input = &buffer[unread.clone()];
+            session.read_tls(&mut input)?;
+            unread.start = unread.end - input.len();
+            session.process_new_packets().map_err(io::Error::other)?;
             send(session, stream)?;
         }
     }
