@@ -4,5 +4,6 @@ mod doors;
 mod files;
 mod matrix;
 mod policies;
+mod recorded;
 mod reload;
 mod site;
