@@ -124,6 +124,10 @@ pub(super) fn read_meta(folder: &Folder) -> Result<BackupMeta, BackupError> {
     let path = || folder.shown().join(META);
     let missing =
         |what: &str| BackupError::NoBackup { path: folder.shown().to_owned(), what: what.into() };
+    // One that was cut short just before its last step has all its files.
+    if folder.shown().to_string_lossy().ends_with(PARTIAL) {
+        return Err(missing("it was not finished"));
+    }
     let file = folder.file(META).map_err(|error| match error {
         BackupError::Io { error, .. } if error.kind() == ErrorKind::NotFound => {
             missing("meta.bin is missing")
