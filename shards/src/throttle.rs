@@ -13,7 +13,7 @@
 //! Always true:
 //! - What is let through is charged on all reactors: over any time `t`, n reactors let through no more than
 //!   `rate × t + n × BURST × rate`, and what is beyond `rate × t + BURST × rate` is owed and paid back.
-//! - A bucket never goes back to full before it is paid: see [`table`].
+//! - A bucket never goes back to full before it is paid: see `table`.
 
 mod table;
 
