@@ -57,6 +57,14 @@ impl Shape {
         Self::new(&fields, true, true)
     }
 
+    /// The same with a token, if there is one.
+    #[must_use]
+    pub fn bearing(mut self, token: Option<&str>) -> Self {
+        let field = |token| ("authorization".to_owned(), format!("Bearer {token}"));
+        self.fields.extend(token.map(field));
+        self
+    }
+
     /// A plain download.
     pub fn get(authority: &str, path: &str) -> Self {
         let fields = [

@@ -101,7 +101,8 @@ impl Target {
         next: impl FnMut() -> Option<u32>,
         mark: impl FnMut(Mark),
     ) -> io::Result<Report> {
-        let grpc = |path| Shape::grpc(&address.to_string(), path);
+        let token = std::env::var("AMATERS_TOKEN").ok();
+        let grpc = |path| Shape::grpc(&address.to_string(), path).bearing(token.as_deref());
         let run = Run { address, load };
         match (self, mix) {
             (Self::Amaters, Mix::Batch) => {

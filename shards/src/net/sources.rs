@@ -98,10 +98,10 @@ mod tests {
     #[test]
     fn ten_thousand_others_take_nobodys_place() {
         let sources = Sources::new(2);
-        let refused = (0..10_000).filter(|number| !sources.enter(address(*number))).count();
-        assert_eq!(refused, 0);
-        assert!((0..10_000).all(|number| sources.enter(address(number))));
-        assert!((0..10_000).all(|number| !sources.enter(address(number))));
+        let refused = || (0..10_000).filter(|number| !sources.enter(address(*number))).count();
+        // Of ten thousand, two in a million share all their counters; who they are, the hash decides anew each time.
+        assert!(refused() + refused() <= 3);
+        assert_eq!(refused(), 10_000);
     }
 
     #[test]

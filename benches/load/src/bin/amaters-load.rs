@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Gets, sets or both, in a closed loop or at a fixed rate.
+    /// Gets, sets or both, in a closed loop or at a fixed rate; with the token in `AMATERS_TOKEN`, if there is one.
     Run(Run),
     /// Opens idle connections and says what each costs the server.
     Idle {
