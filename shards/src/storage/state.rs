@@ -393,9 +393,10 @@ impl State {
         self.blob_bytes_min
     }
 
-    /// Files have taken the place of all that was here; nothing is in memory.
+    /// Files have taken the place of all that was here; nothing is in memory. A memtable may have been frozen since that was
+    /// seen, for the log to be cut; with writers held, it has nothing in it.
     pub(super) fn restored(&mut self, sequence: Sequence, before: Rc<View>) {
-        debug_assert!(self.memtable.frozen_count() == 0);
+        debug_assert!(self.memtable.active().sequence == 0);
         let nothing = Arc::new(Frozen::empty(sequence));
         self.flushed(&nothing, before);
     }
