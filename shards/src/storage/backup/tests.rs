@@ -58,7 +58,17 @@ impl Site {
     }
 
     async fn set(&self, contents: &mut Contents, collection: &str, key: &[u8], value: Value) {
-        self.shard.set(collection, key, value.clone()).unwrap().await.unwrap();
+        // A shard that is busy refuses for a moment, and a client tries again.
+        let mut tries = 0;
+        let ticket = loop {
+            match self.shard.set(collection, key, value.clone()) {
+                Ok(ticket) => break ticket,
+                Err(error) => assert!(tries < 1000, "{error}"),
+            }
+            tries += 1;
+            glommio::timer::sleep(std::time::Duration::from_millis(5)).await;
+        };
+        ticket.await.unwrap();
         contents.insert((collection.to_owned(), key.to_vec()), value);
     }
 
