@@ -54,6 +54,7 @@ mod unix_time;
 mod validate;
 mod verify;
 mod version;
+mod whole_file;
 
 use std::{error::Error, process::ExitCode};
 

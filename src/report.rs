@@ -8,8 +8,8 @@ impl Control<'_> {
     /// Logs a line for each reactor. Gaps count since the last report.
     pub(crate) fn report(&mut self) {
         self.look_at_gaps();
-        let (connections, gaps) = (self.reactors.watch().connections(), self.gaps.take());
-        let all = self.reactors.counters().iter().zip(connections).zip(gaps);
+        let (watch, gaps) = (self.reactors.watch(), self.gaps.take());
+        let all = watch.counters().iter().zip(watch.connections()).zip(gaps);
         for (reactor, ((counters, connections), gap)) in all.enumerate() {
             tracing::info!(
                 "reactor {reactor}: turns {}, requests {}, connections {connections}, longest gap \

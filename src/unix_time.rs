@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use amaters_shards::utc::rfc3339;
+
 /// Whole seconds since 1970; 0 for what was before.
 pub(crate) fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -14,18 +16,8 @@ pub(crate) fn date(at: SystemTime) -> String {
 
 /// The day in UTC of so many seconds since 1970.
 pub(crate) fn date_of(seconds: u64) -> String {
-    // Days since 0000-03-01: years that begin in March end with the day that is not in all of them
-    // (Howard Hinnant, "chrono-compatible low-level date algorithms").
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let moment = rfc3339(seconds.saturating_mul(1000));
+    moment.split('T').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

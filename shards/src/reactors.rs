@@ -259,11 +259,6 @@ impl Reactors {
         Watch::new(Arc::clone(&self.process))
     }
 
-    /// Each reactor's numbers.
-    pub fn counters(&self) -> &[Counters] {
-        &self.process.counters
-    }
-
     /// Changes `server.max_connections`; connections that are open stay.
     pub fn set_connections_max(&self, count: usize) {
         self.process.connections_max.store(count, Relaxed);

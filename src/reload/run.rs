@@ -154,7 +154,10 @@ impl Fitted {
         reactors: &Reactors,
         endpoint: &Endpoint,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        preflight::check_open_files(next.limits.connections_max, reactors.counters().len())?;
+        preflight::check_open_files(
+            next.limits.connections_max,
+            reactors.watch().counters().len(),
+        )?;
         let endpoint = endpoint.prepare(&next.metrics)?;
         let audit = audit::prepare(&next.audit)?;
         Ok(Self { auth, endpoint, audit, log: logging::prepare(&next.log)? })

@@ -2,15 +2,14 @@
 
 use std::{
     fs,
-    io::{self, Read as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::{LoadError, TlsSettings};
+use crate::whole_file::{self, WholeFile};
 
 /// Bytes of a certificate, a key or an authority; the longest chains have a tenth of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -24,7 +23,7 @@ const ENDINGS: [&str; 2] = ["pem", "crt"];
 /// A file that was read.
 pub(crate) struct Named {
     pub(crate) path: PathBuf,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 /// All files of one set of credentials.
@@ -43,9 +42,7 @@ pub(crate) fn read(settings: &TlsSettings) -> Result<Contents, LoadError> {
     let (key, key_mode) = read_file(&settings.key, FILE_BYTES_MAX)?;
     let (mut authorities, mut revocations) = (Vec::new(), None);
     if let Some(client) = &settings.client {
-        for path in client.authorities.iter().cloned() {
-            authorities.push(path);
-        }
+        authorities.extend(client.authorities.clone());
         if let Some(folder) = &client.folder {
             authorities.extend(authorities_of(folder)?);
         }
@@ -62,23 +59,11 @@ pub(crate) fn read(settings: &TlsSettings) -> Result<Contents, LoadError> {
     })
 }
 
-/// With its mode. Nothing that could make the reader wait for ever, such as a pipe.
+/// With its mode.
 fn read_file(path: &Path, bytes_max: u64) -> Result<(Named, u32), LoadError> {
-    let read = || {
-        let flags = OFlags::NONBLOCK.bits().cast_signed();
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(bytes_max + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > bytes_max {
-            return Err(io::Error::other(format!("it has more than {bytes_max} bytes")));
-        }
-        Ok((Named { path: path.to_owned(), bytes }, metadata.mode()))
-    };
-    read().map_err(|error| LoadError::new(path, format!("cannot be read: {error}")))
+    let WholeFile { bytes, mode } = whole_file::read(path, bytes_max)
+        .map_err(|error| LoadError::new(path, format!("cannot be read: {error}")))?;
+    Ok((Named { path: path.to_owned(), bytes }, mode))
 }
 
 /// The files of a folder of authorities, by name.
@@ -110,7 +95,7 @@ impl Contents {
         let single = [&self.certificate, &self.key];
         for file in single.into_iter().chain(&self.authorities).chain(&self.revocations) {
             hash.update((file.bytes.len() as u64).to_le_bytes());
-            hash.update(&file.bytes);
+            hash.update(&file.bytes[..]);
         }
         hash.finalize().into()
     }

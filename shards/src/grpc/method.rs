@@ -89,27 +89,10 @@ impl Method {
         Self::AdminCloseConnections,
     ];
 
-    /// Those of operators.
-    const ADMIN_METHODS: [Self; 13] = [
-        Self::AdminBackup,
-        Self::AdminRestore,
-        Self::AdminVerify,
-        Self::AdminCompact,
-        Self::AdminListJobs,
-        Self::AdminWatchJob,
-        Self::AdminCancelJob,
-        Self::AdminLogs,
-        Self::AdminStats,
-        Self::AdminReload,
-        Self::AdminDrain,
-        Self::AdminListConnections,
-        Self::AdminCloseConnections,
-    ];
-
     /// Whether it is for operators.
     #[must_use]
     pub fn is_admin(self) -> bool {
-        Self::ADMIN_METHODS.contains(&self)
+        self.path().starts_with(ADMIN)
     }
 
     /// The method at a path.
@@ -125,10 +108,8 @@ impl Method {
                 _ => None,
             };
         }
-        if let Some(name) = path.strip_prefix(ADMIN) {
-            return Self::ADMIN_METHODS
-                .into_iter()
-                .find(|method| method.path().ends_with(&format!("/{name}")));
+        if path.starts_with(ADMIN) {
+            return Self::ALL.into_iter().find(|method| method.path() == path);
         }
         match path {
             KV_GET => Some(Self::KvGet),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     core::Core,
-    failure::Failure,
+    failure::{Failure, without_traps},
     jobs::{Job, Outcome, State, Work},
     rpc::check,
     storage::{BackupError, Compacted, Keep, StorageError},
@@ -326,29 +326,6 @@ impl From<BackupError> for Failure {
             error => Self::InvalidRequest(without_traps(&error.to_string())),
         }
     }
-}
-
-/// Existing clients take an error with one of these words for a sign to invent a success. Paths and the system may bring them
-/// in: a dot keeps them apart.
-fn without_traps(text: &str) -> String {
-    const TRAPS: [&str; 9] = [
-        "unimplemented",
-        "not implemented",
-        "connection",
-        "transport",
-        "empty response",
-        "unavailable",
-        "refused",
-        "timed out",
-        "timeout",
-    ];
-    let mut text = text.to_owned();
-    for trap in TRAPS {
-        while let Some(at) = text.to_ascii_lowercase().find(trap) {
-            text.insert(at + trap.len() / 2, '\u{b7}');
-        }
-    }
-    text
 }
 
 #[cfg(test)]
