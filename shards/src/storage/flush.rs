@@ -163,12 +163,17 @@ async fn secure(inner: &Inner, store: &Store, frozen: &Frozen) -> Result<(), Sto
 async fn have_built(inner: &Inner, store: &Store, build: Build) -> Result<TableMeta, StorageError> {
     let work = move |desk: background::Desk| build.run(desk.disk);
     let built = background::run(&*store.background, Urgency::Flush, work);
+    let closed = StorageError::Closed { shard: store.shard };
     match select(pin!(built), pin!(given_up(inner))).await {
         Either::Left((Ok(built), _)) => built,
         Either::Left((Err(Lost::Panicked(cause)), _)) => Err(StorageError::Background { cause }),
-        // Dropping the work gives it up.
-        Either::Left((Err(Lost::Stopped), _)) | Either::Right(_) => {
-            Err(StorageError::Closed { shard: store.shard })
+        Either::Left((Err(Lost::Stopped), _)) => Err(closed),
+        Either::Right((_, built)) => {
+            // It is built to its end all the same; nobody is told of it.
+            if let Ok(Ok(meta)) = built.await {
+                store.remove_unnamed(DataFile::Table(meta.number)).await;
+            }
+            Err(closed)
         }
     }
 }
