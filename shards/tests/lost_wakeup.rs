@@ -27,19 +27,26 @@ use glommio::{
 const ROUND_TRIPS: u64 = 40_000;
 /// No round trip for so long is a hang.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Games without the pulse, of which one must hang; of 150,000 round trips 5 in 6 did.
-const TRIES: usize = 30;
 /// Games with the pulse, none of which may hang.
-const GAMES: usize = 3;
+const GAMES: usize = 4;
+/// Games without the pulse, of which one should hang. How many do depends on the machine: of games
+/// of 150,000 round trips 5 in 6 did on one, and on another none of 30 shorter ones.
+const TRIES: usize = 100;
 const HANG: i32 = 3;
 
 #[test]
-fn without_the_pulse_reactors_hang_and_with_it_they_do_not() {
-    let hung = (0..TRIES).any(|_| game("without").code() == Some(HANG));
-    assert!(hung, "{TRIES} games without the pulse, and none hung: is it still needed?");
+fn with_the_pulse_no_reactor_hangs() {
     for _ in 0..GAMES {
         assert!(game("with").success(), "a reactor hung in spite of the pulse");
     }
+}
+
+/// Whether the pulse is still needed, to be asked when glommio is updated.
+#[test]
+#[ignore = "a chance of the machine: a kernel may hide the hang"]
+fn without_the_pulse_a_reactor_hangs() {
+    let hung = (0..TRIES).any(|_| game("without").code() == Some(HANG));
+    assert!(hung, "{TRIES} games without the pulse, and none hung: is it still needed?");
 }
 
 fn game(pulse: &str) -> ExitStatus {
@@ -51,9 +58,9 @@ fn game(pulse: &str) -> ExitStatus {
         .expect("the test can run itself")
 }
 
-/// One game; run by the test above, in a process of its own.
+/// One game; run by the tests above, in a process of its own.
 #[test]
-#[ignore = "a part of the test above"]
+#[ignore = "a part of the tests above"]
 fn play() {
     let with_pulse = env::var("LOST_WAKEUP_PULSE").is_ok_and(|pulse| pulse == "with");
     let turns: [Arc<AtomicU64>; 2] = Default::default();
