@@ -1,30 +1,33 @@
 //! A client in another language: Python's grpcio, with stubs made from our `.proto` files when it
-//! starts. `foreign/client.py` holds the checks, `foreign/install` gets what it needs.
+//! starts. `foreign/client.py` holds the checks, `foreign/doors/` those of credentials, `foreign/install` gets what both need.
 
 use std::{
-    io::Write as _,
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::{
+    guide::http::served_by,
+    harness::{Folder, Server},
     tls,
-    wire::client::{Site, kinds},
+    wire::client::{ONE, Site, TWO, kinds},
 };
 
 /// The script that makes the environment.
 const INSTALL: &str = "tests/server/foreign/install";
 
-/// The Python of that environment; none where it was not made, which only a continuous integration
-/// must not overlook.
+/// The Python of that environment; none where it was not made or has grown old, which only a continuous integration must not
+/// overlook.
 fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let python = target.join("foreign/bin/python");
-    if python.exists() {
-        return Some(python);
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("foreign");
+    let installed = fs::read_to_string(environment.join("requirements.txt")).unwrap_or_default();
+    if installed == include_str!("foreign/requirements.txt") {
+        return Some(environment.join("bin/python"));
     }
-    let text = format!("there is no {}: run {INSTALL}", python.display());
+    let text = format!("{} is missing or out of date: run {INSTALL}", environment.display());
     assert!(std::env::var_os("CI").is_none(), "{text}");
     // Past the capture of the test harness: what was left out must not look like what ran.
     let _ = writeln!(std::io::stderr(), "SKIPPED the checks of Python's grpcio: {text}");
@@ -48,6 +51,47 @@ fn grpcio_finds_the_same_over_tls() {
     let authority = site.write_authority();
     let server = site.serve();
     content(&python, server.address, Some(&authority));
+}
+
+#[test]
+fn grpcio_is_let_in_by_exactly_what_is_documented() {
+    let Some(python) = python() else { return };
+    // All algorithms once, and one of each family.
+    for (kind, algorithms) in [(TWO, &[][..]), (ONE, &["HS256", "RS256", "ES384", "EdDSA"][..])] {
+        if kind.is_possible() {
+            println!("{kind:?}");
+            doors(&python, kind.cores, algorithms);
+        }
+    }
+}
+
+/// Shows credentials of every kind in every state to a server whose files the script makes.
+fn doors(python: &Path, cores: usize, algorithms: &[&str]) {
+    let (here, folder) = (Path::new(env!("CARGO_MANIFEST_DIR")), Folder::new());
+    let mut command = Command::new(python);
+    // It leaves nothing beside its modules.
+    command.arg("-B").arg(here.join("tests/server/foreign/doors")).arg(folder.path());
+    command.arg(here.join("proto")).arg(env!("CARGO_BIN_EXE_amaters-server"));
+    command.args(algorithms);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = command.spawn().unwrap();
+    let mut stdout = BufReader::new(script.stdout.take().unwrap());
+    let mut told = String::new();
+    stdout.read_line(&mut told).unwrap();
+    // Where it is not ready it has failed, and says why below.
+    let server = (told == "ready\n").then(|| {
+        let words = format!("start --config a.toml --bind 127.0.0.1:0 --cores {cores}");
+        Server::spawn(&mut folder.command(&words))
+    });
+    if let Some(server) = &server {
+        let mut stdin = script.stdin.take().unwrap();
+        writeln!(stdin, "{} {}", server.address, served_by(server)).unwrap();
+    }
+    stdout.read_to_string(&mut told).unwrap();
+    println!("{told}");
+    let output = script.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.lines().last().unwrap().starts_with("ok: "), "{told}");
 }
 
 /// Runs all checks, over TLS where there is an authority.

@@ -2,7 +2,7 @@
 
     client.py ADDRESS FOLDER [AUTHORITY]
 
-FOLDER holds types.proto, query.proto, errors.proto, aql.proto, kv.proto; with the certificate of
+FOLDER holds the server's .proto files; with the certificate of
 an AUTHORITY, a file, it speaks TLS.
 
 The stubs are made from those files when the script starts; health and reflection come from
@@ -551,7 +551,7 @@ def every_method_of_every_service_was_called(server):
 
 def stubs(folder, made):
     """Makes stubs of the server's own files and gives the modules that the checks use."""
-    files = ["types.proto", "query.proto", "errors.proto", "aql.proto", "kv.proto"]
+    files = ["types.proto", "query.proto", "errors.proto", "aql.proto", "kv.proto", "admin.proto"]
     words = ["protoc", f"-I{folder}", f"--python_out={made}", f"--grpc_python_out={made}"]
     assert protoc.main(words + files) == 0, "protoc refuses the .proto files"
     sys.path.insert(0, made)
