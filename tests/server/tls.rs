@@ -1,7 +1,7 @@
 //! TLS: what is shown, how it is replaced while the server runs, and who is let in.
 
 pub(crate) mod authority;
-mod clients;
+pub(crate) mod clients;
 mod files;
 mod mutual;
 mod rotation;

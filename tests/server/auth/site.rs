@@ -97,11 +97,16 @@ pub(super) fn api_key(name: &str, roles: &[&str]) -> Value {
 
 /// A token, signed rightly.
 pub(super) fn token(claims: &Value) -> String {
-    let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let header = encoded(br#"{"alg":"HS256","typ":"JWT"}"#);
-    let message = format!("{header}.{}", encoded(claims.to_string().as_bytes()));
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let signature = encoded(hmac::sign(&key, message.as_bytes()).as_ref());
+    signed("HS256", claims, |message| hmac::sign(&key, message).as_ref().to_vec())
+}
+
+/// A token of an algorithm, whose signature is made by `sign`.
+pub(super) fn signed(alg: &str, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let header = encoded(json!({ "alg": alg, "typ": "JWT" }).to_string().as_bytes());
+    let message = format!("{header}.{}", encoded(claims.to_string().as_bytes()));
+    let signature = encoded(&sign(message.as_bytes()));
     format!("{message}.{signature}")
 }
 
@@ -121,7 +126,11 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) async fn connect(address: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.connect().await.unwrap();
+        Self::over(endpoint.connect().await.unwrap(), headers)
+    }
+
+    /// Somebody with these headers on a connection that is there.
+    pub(super) fn over(channel: Channel, headers: &[(&'static str, &str)]) -> Self {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self { channel, headers }
     }

@@ -10,8 +10,10 @@ use std::{
 
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    version::{TLS12, TLS13},
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
@@ -19,18 +21,27 @@ use super::authority::{Authority, Pair};
 use crate::wire::client::Client;
 
 /// A connection, and what its handshake was.
-pub(super) struct Hand {
-    pub(super) serial: u64,
-    pub(super) kind: HandshakeKind,
+pub(crate) struct Hand {
+    pub(crate) serial: u64,
+    pub(crate) kind: HandshakeKind,
     stream: StreamOwned<ClientConnection, TcpStream>,
 }
 
 /// What a client brings along; what it learns of tickets stays in it.
-pub(super) fn config(authority: &Authority, identity: Option<&Pair>) -> Arc<ClientConfig> {
+pub(crate) fn config(authority: &Authority, identity: Option<&Pair>) -> Arc<ClientConfig> {
+    config_of(&[&TLS13, &TLS12], authority, identity)
+}
+
+/// The same for these versions of TLS only.
+pub(crate) fn config_of(
+    versions: &[&'static SupportedProtocolVersion],
+    authority: &Authority,
+    identity: Option<&Pair>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_protocol_versions(versions).unwrap();
     let builder = builder.with_root_certificates(roots);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
@@ -46,7 +57,7 @@ pub(super) fn config(authority: &Authority, identity: Option<&Pair>) -> Arc<Clie
 
 impl Hand {
     /// Shakes hands, and reads the server's first frame, which proves that the server was content too.
-    pub(super) fn shake(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub(crate) fn shake(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket.set_read_timeout(Some(Duration::from_secs(30)))?;
         let name = "localhost".try_into().unwrap();
@@ -60,12 +71,12 @@ impl Hand {
         Ok(Self { serial, kind, stream })
     }
 
-    pub(super) fn is_resumed(&self) -> bool {
+    pub(crate) fn is_resumed(&self) -> bool {
         self.kind == HandshakeKind::Resumed
     }
 
     /// Reads until the server has said GOAWAY.
-    pub(super) fn wait_for_goaway(&mut self) -> io::Result<()> {
+    pub(crate) fn wait_for_goaway(&mut self) -> io::Result<()> {
         const GOAWAY: u8 = 7;
 
         // The rest of the SETTINGS whose head was read already.
@@ -96,7 +107,7 @@ fn serial_of(der: &[u8]) -> u64 {
 }
 
 /// What `openssl s_client` says, and whether it was content.
-pub(super) fn openssl(address: SocketAddr, words: &str) -> (bool, String) {
+pub(crate) fn openssl(address: SocketAddr, words: &str) -> (bool, String) {
     let mut command = Command::new("openssl");
     command.args([
         "s_client",
@@ -115,14 +126,14 @@ pub(super) fn openssl(address: SocketAddr, words: &str) -> (bool, String) {
 }
 
 /// The serial number that the server shows to OpenSSL.
-pub(super) fn openssl_serial(address: SocketAddr) -> u64 {
+pub(crate) fn openssl_serial(address: SocketAddr) -> u64 {
     let (_, text) = openssl(address, "-showcerts");
     let begin = text.find("-----BEGIN CERTIFICATE-----").unwrap_or_else(|| panic!("{text}"));
     serial_of(&CertificateDer::from_pem_slice(&text.as_bytes()[begin..]).unwrap())
 }
 
 /// Whether OpenSSL is here, which only a continuous integration must not overlook.
-pub(super) fn has_openssl() -> bool {
+pub(crate) fn has_openssl() -> bool {
     let is_here = Command::new("openssl").arg("version").output().is_ok();
     assert!(is_here || std::env::var_os("CI").is_none(), "openssl is not installed");
     if !is_here {
@@ -132,7 +143,7 @@ pub(super) fn has_openssl() -> bool {
 }
 
 /// A tonic client; it connects when it is asked for something.
-pub(super) fn tonic_config(authority: &Authority, identity: Option<&Pair>) -> ClientTlsConfig {
+pub(crate) fn tonic_config(authority: &Authority, identity: Option<&Pair>) -> ClientTlsConfig {
     let tls = ClientTlsConfig::new().domain_name("localhost");
     let tls = tls.ca_certificate(Certificate::from_pem(authority.pem()));
     match identity {
@@ -142,7 +153,7 @@ pub(super) fn tonic_config(authority: &Authority, identity: Option<&Pair>) -> Cl
 }
 
 /// The same, connected.
-pub(super) async fn tonic(
+pub(crate) async fn tonic(
     address: SocketAddr,
     authority: &Authority,
     identity: Option<&Pair>,
