@@ -8,6 +8,7 @@
 //! - `hostile`, `watch`: a client that means harm, and what it looks like to others.
 //! - `connections`, `soak`: many connections, and everything at once.
 //! - `endure`: more data than memory, then a crash.
+//! - `handshakes`: of TLS.
 //! - `reloads`: what reloads cost the requests of others.
 //! - `process`, `server`: our server and its peers, started and watched.
 
@@ -15,6 +16,7 @@ pub mod connections;
 pub mod drive;
 pub mod endure;
 pub mod frames;
+pub mod handshakes;
 pub mod hostile;
 pub mod hpack;
 pub mod http2;

@@ -11,6 +11,7 @@ use std::{
 use mio::net::TcpStream;
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
+    SupportedProtocolVersion,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::ring,
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -19,16 +20,26 @@ use rustls::{
 /// Read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-static CONFIG: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+static CONFIG: LazyLock<Arc<ClientConfig>> =
+    LazyLock::new(|| Arc::new(config(rustls::DEFAULT_VERSIONS)));
+
+/// A client that speaks HTTP/2 and takes every certificate.
+pub fn config(versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().expect("the defaults of ring");
+    let builder = builder.with_protocol_versions(versions).expect("ring has suites for each");
     let builder = builder.dangerous();
     let mut config =
         builder.with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
-    Arc::new(config)
-});
+    config
+}
+
+/// A session that has not begun.
+pub fn session(config: Arc<ClientConfig>) -> io::Result<ClientConnection> {
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    ClientConnection::new(config, name).map_err(io::Error::other)
+}
 
 /// A socket.
 pub struct Socket {
@@ -42,14 +53,12 @@ pub struct Socket {
 impl Socket {
     /// Over a connection of TCP.
     pub fn new(stream: TcpStream, tls: bool) -> io::Result<Self> {
-        let session = || {
-            let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-            let mut session =
-                ClientConnection::new(Arc::clone(&CONFIG), name).map_err(io::Error::other)?;
+        let begin = || {
+            let mut session = session(Arc::clone(&CONFIG))?;
             session.set_buffer_limit(None);
             Ok::<_, io::Error>(Box::new(session))
         };
-        let session = tls.then(session).transpose()?;
+        let session = tls.then(begin).transpose()?;
         let buffer = if tls { vec![0; READ_BYTES] } else { Vec::new() };
         Ok(Self { stream, session, buffer, unread: 0..0 })
     }

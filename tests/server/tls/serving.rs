@@ -3,8 +3,10 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    time::Duration,
 };
 
+use amaters_load::handshakes::{Handshakes, Version};
 use rustls::HandshakeKind;
 
 use super::{
@@ -56,6 +58,21 @@ fn a_client_that_comes_back_resumes() {
         sample(&text, &format!("amaters_tls_handshakes_total{{version=\"1.3\",kind=\"{kind}\"}}"))
     };
     assert_eq!((handshakes("full"), handshakes("resumed")), (1.0, 8.0));
+}
+
+#[test]
+fn clients_of_both_versions_resume_one_after_another() {
+    let server = Site::new("").serve();
+    for version in [Version::Tls12, Version::Tls13] {
+        for resume in [false, true] {
+            let duration = Duration::from_millis(300);
+            let handshakes = Handshakes { version, resume, clients: 4, duration };
+            let shaken = handshakes.run(server.address, server.pid()).unwrap();
+            assert!(shaken.full >= 4, "{version:?}: {shaken}");
+            assert_eq!(shaken.resumed > 0, resume, "{version:?}: {shaken}");
+            assert!(!resume || shaken.full == 4, "{version:?}: {shaken}");
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use amaters_load::{
     connections,
     drive::{Arrival, Load},
     endure::{Plan, endure},
+    handshakes::{Handshakes, Version},
     process, reloads,
     script::{KeySet, Mix},
     soak,
@@ -51,6 +52,26 @@ enum Command {
         /// How many at once.
         #[arg(long, default_value_t = 100)]
         at_once: usize,
+    },
+    /// Shakes hands over TLS, again and again, with whatever certificate is shown.
+    Handshakes {
+        /// Where the server listens.
+        address: SocketAddr,
+        /// Its process id.
+        #[arg(long)]
+        pid: u32,
+        /// TLS 1.2 and not 1.3.
+        #[arg(long)]
+        tls12: bool,
+        /// With a ticket of the connection before.
+        #[arg(long)]
+        resume: bool,
+        /// Clients at once.
+        #[arg(long, default_value_t = 16)]
+        clients: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
     },
     /// Starts a server and does everything to it at once.
     Soak {
@@ -167,6 +188,12 @@ fn main() -> ExitCode {
             connections::churn(*address, *pid, *connections, *at_once, |count, bytes| {
                 println!("{count:>9} connections, {:>8} KiB resident", bytes / 1024);
             })
+        }
+        &Command::Handshakes { address, pid, tls12, resume, clients, seconds } => {
+            let version = if tls12 { Version::Tls12 } else { Version::Tls13 };
+            let duration = Duration::from_secs_f64(seconds);
+            let handshakes = Handshakes { version, resume, clients, duration };
+            handshakes.run(address, pid).map(|shaken| println!("{shaken}"))
         }
         Command::Soak { program, minutes } => {
             let duration = Duration::from_secs_f64(minutes * 60.0);
