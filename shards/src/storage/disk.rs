@@ -1,11 +1,12 @@
 //! The edge to the disk: what the engine asks of one, and nothing more.
 //!
-//! Three disks stand behind it: `glommio` is the real one, `blocking` the same for threads that may block, and `sim` their
-//! twin for tests, which crashes, tears and lies on demand. Contract of all, beyond the words below: positions and lengths
+//! Four disks stand behind it: `glommio` is the real one, `blocking` the same for threads that may block, `helped` for those
+//! of them that want several calls under way at once, and `sim` their twin for tests, which crashes, tears and lies on demand. Contract of all, beyond the words below: positions and lengths
 //! of writes are multiples of [`BLOCK_BYTES`]; a future that is dropped before it is ready may or may not have done its work.
 
 pub mod blocking;
 pub mod glommio;
+pub(in crate::storage) mod helped;
 #[cfg(any(test, feature = "planted-bugs"))]
 pub(in crate::storage) mod late;
 #[cfg(any(test, feature = "sim"))]
@@ -68,6 +69,15 @@ pub trait Disk {
     fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> DiskFuture<'a, ()>;
     /// Takes a name away.
     fn remove<'a>(&'a self, path: &'a Path) -> DiskFuture<'a, ()>;
+    /// The same files for work that streams: calls on them go on beside each other, and beside whoever asked.
+    fn helped(&self) -> Rc<dyn Disk>;
+    /// Does what takes the CPU for long: beside whoever asks, where calls go on so; here otherwise.
+    fn aside(&self, work: Box<dyn FnOnce() + Send>) -> DiskFuture<'static, ()> {
+        Box::pin(async move {
+            work();
+            Ok(())
+        })
+    }
 }
 
 /// One open file.

@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
     rc::Rc,
+    sync::Arc,
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -46,12 +47,7 @@ impl Disk for StdDisk {
 
     fn open<'a>(&'a self, path: &'a Path, opening: Opening) -> DiskFuture<'a, Rc<dyn DiskFile>> {
         blocking(move || {
-            let file = match open(path, opening, libc::O_DIRECT) {
-                // The file system has no direct I/O.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, opening, 0),
-                opened => opened,
-            };
-            let file = StdFile { file: RefCell::new(Some(file?)), scratch: RefCell::default() };
+            let file = StdFile::new(Arc::new(open(path, opening)?));
             Ok(Rc::new(file) as Rc<dyn DiskFile>)
         })
     }
@@ -67,9 +63,21 @@ impl Disk for StdDisk {
     fn remove<'a>(&'a self, path: &'a Path) -> DiskFuture<'a, ()> {
         blocking(move || fs::remove_file(path))
     }
+
+    fn helped(&self) -> Rc<dyn Disk> {
+        super::helped::or_without()
+    }
 }
 
-fn open(path: &Path, opening: Opening, flags: i32) -> io::Result<File> {
+pub(super) fn open(path: &Path, opening: Opening) -> io::Result<File> {
+    match open_with(path, opening, libc::O_DIRECT) {
+        // The file system has no direct I/O.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open_with(path, opening, 0),
+        opened => opened,
+    }
+}
+
+fn open_with(path: &Path, opening: Opening, flags: i32) -> io::Result<File> {
     let fresh = opening == Opening::Fresh;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(fresh).truncate(fresh).custom_flags(flags).open(path)
@@ -81,13 +89,17 @@ fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// An open file; no file once it has been closed.
-struct StdFile {
-    file: RefCell<Option<File>>,
+pub(super) struct StdFile {
+    file: RefCell<Option<Arc<File>>>,
     /// Where reads put what they round out to.
     scratch: RefCell<Aligned>,
 }
 
 impl StdFile {
+    pub(super) fn new(file: Arc<File>) -> Self {
+        Self { file: RefCell::new(Some(file)), scratch: RefCell::default() }
+    }
+
     fn with<T>(&self, call: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
         match &*self.file.borrow() {
             Some(file) => call(file),
@@ -115,12 +127,8 @@ impl DiskFile for StdFile {
 
     fn read_at(&self, position: u64, bytes: usize) -> DiskFuture<'_, Vec<u8>> {
         blocking(move || {
-            let before = position as usize % BLOCK_BYTES;
             let mut scratch = self.scratch.borrow_mut();
-            let place = scratch.room((before + bytes).next_multiple_of(BLOCK_BYTES));
-            let start = position - before as u64;
-            let read = self.with(|file| read_blocks(file, start, place))?;
-            Ok(place[before.min(read)..(before + bytes).min(read)].to_vec())
+            self.with(|file| read_rounded(file, &mut scratch, position, bytes))
         })
     }
 
@@ -144,6 +152,19 @@ impl DiskFile for StdFile {
     }
 }
 
+/// Up to `bytes` from `position` on, by way of whole blocks in `scratch`.
+pub(super) fn read_rounded(
+    file: &File,
+    scratch: &mut Aligned,
+    position: u64,
+    bytes: usize,
+) -> io::Result<Vec<u8>> {
+    let before = position as usize % BLOCK_BYTES;
+    let place = scratch.room((before + bytes).next_multiple_of(BLOCK_BYTES));
+    let read = read_blocks(file, position - before as u64, place)?;
+    Ok(place[before.min(read)..(before + bytes).min(read)].to_vec())
+}
+
 /// Reads until `place` is full or the file ends, and says how much there was.
 fn read_blocks(file: &File, position: u64, place: &mut [u8]) -> io::Result<usize> {
     let mut read = 0;
@@ -162,7 +183,7 @@ fn read_blocks(file: &File, position: u64, place: &mut [u8]) -> io::Result<usize
 
 /// Memory that begins at a multiple of [`BLOCK_BYTES`].
 #[derive(Default)]
-struct Aligned {
+pub(super) struct Aligned {
     memory: Vec<u8>,
     start: usize,
     length: usize,
@@ -181,6 +202,17 @@ impl Aligned {
             *self = Self::new(length);
         }
         &mut self.bytes_mut()[..length]
+    }
+
+    /// Keeps no more than so much.
+    pub(super) fn give_back(&mut self, kept: usize) {
+        if self.length > kept {
+            *self = Self::default();
+        }
+    }
+
+    pub(super) fn write_to(&self, file: &File, position: u64) -> io::Result<()> {
+        file.write_all_at(self.bytes(), position)
     }
 }
 

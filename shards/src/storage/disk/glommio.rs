@@ -83,6 +83,10 @@ impl Disk for GlommioDisk {
     fn remove<'a>(&'a self, path: &'a Path) -> DiskFuture<'a, ()> {
         Box::pin(async move { Ok(glommio::io::remove(path).await?) })
     }
+
+    fn helped(&self) -> Rc<dyn Disk> {
+        Rc::new(Self)
+    }
 }
 
 /// An open file; `None` once it has been closed.

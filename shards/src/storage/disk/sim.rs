@@ -438,6 +438,10 @@ impl Disk for SimDisk {
             Ok(())
         })
     }
+
+    fn helped(&self) -> Rc<dyn Disk> {
+        Rc::new(self.clone())
+    }
 }
 
 struct SimFile {

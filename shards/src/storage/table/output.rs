@@ -1,9 +1,14 @@
-//! A file written once, front to back, in large aligned writes.
+//! A file written once, front to back, in large aligned writes. One of them is under way while the next buffer is filled, on
+//! disks whose calls go on by themselves.
 
 use std::{
+    future::poll_fn,
     path::{Path, PathBuf},
     rc::Rc,
+    task::Poll,
 };
+
+use futures_util::future::LocalBoxFuture;
 
 use crate::storage::{
     StorageError,
@@ -21,6 +26,8 @@ pub(in crate::storage) struct Output {
     filled: usize,
     /// Of the file, before the buffer.
     written: u64,
+    /// The write of what comes just before the buffer, until it is known to be done.
+    under_way: Option<LocalBoxFuture<'static, Result<(), DiskError>>>,
 }
 
 impl Output {
@@ -32,7 +39,7 @@ impl Output {
         let opened = disk.open(&path, Opening::Fresh).await;
         let file = opened.map_err(|error| StorageError::io("cannot create", &path, error))?;
         let buffer = file.buffer(BUFFER_BYTES);
-        Ok(Self { path, file, buffer, filled: 0, written: 0 })
+        Ok(Self { path, file, buffer, filled: 0, written: 0, under_way: None })
     }
 
     pub(in crate::storage) fn path(&self) -> &Path {
@@ -73,20 +80,42 @@ impl Output {
         let mut rest = self.file.buffer(self.filled);
         rest.copy_from_slice(&self.buffer[..self.filled]);
         self.write_out(rest).await?;
+        self.settle().await?;
         self.file.sync().await.map_err(|error| self.error("cannot sync", error))
     }
 
-    pub(in crate::storage) async fn close(self) {
+    pub(in crate::storage) async fn close(mut self) {
+        // Nothing is to be written behind the back of who removes the file.
+        let _ = self.settle().await;
         // What matters has been synced.
         let _ = self.file.close().await;
     }
 
+    /// Begins to write, after what is under way.
     async fn write_out(&mut self, buffer: Buffer) -> Result<(), StorageError> {
-        let written = self.file.write_at(self.written, buffer).await;
-        written.map_err(|error| self.error("cannot write", error))?;
+        self.settle().await?;
+        let (file, position) = (Rc::clone(&self.file), self.written);
+        let mut writing: LocalBoxFuture<'static, _> =
+            Box::pin(async move { file.write_at(position, buffer).await });
+        // The first poll begins it. Some disks are done then.
+        let begun = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await;
+        match begun {
+            Poll::Ready(written) => {
+                written.map_err(|error| self.error("cannot write", error))?;
+            }
+            Poll::Pending => self.under_way = Some(writing),
+        }
         self.written += self.filled as u64;
         self.filled = 0;
         Ok(())
+    }
+
+    /// Waits for what is under way.
+    async fn settle(&mut self) -> Result<(), StorageError> {
+        match self.under_way.take() {
+            Some(writing) => writing.await.map_err(|error| self.error("cannot write", error)),
+            None => Ok(()),
+        }
     }
 
     fn error(&self, what: &'static str, error: DiskError) -> StorageError {
