@@ -3,10 +3,13 @@
 //! ```text
 //! cut     what a shard had at the instant: files that stay, frozen layers            on its reactor, two short steps
 //! copy    cut ─► rows in order, less what the parent has ─► data files               on the background thread
+//! rows    blobs                                                                      what the copy reads
 //! chunk   manifest  meta   version_1                                                 pure: bytes in, bytes out
 //! folder  the only way to names on the disk                                          beneath a root, through no link
+//! digest                                                                             hashes of files, worked out beside
 //! stream  chain            rows of a backup, of one with all that it rests on
 //! verify                   everything is read, and what is damaged is named
+//! ahead   what is read while other rows are staged
 //! stage   rows ─► tables and blob files that nobody names yet
 //! pending a decision that the next start carries out                                 if the process does not live to
 //! ```
@@ -14,11 +17,15 @@
 //! Always true: a folder with its final name is whole and durable; rows of a shard ascend by collection and key; nothing
 //! read is believed before its checksum, and no length before it is held against the bytes at hand.
 
+mod ahead;
+mod blobs;
 mod chain;
 mod chunk;
+mod control;
 mod copy;
 mod cut;
 mod data;
+mod digest;
 mod error;
 mod folder;
 mod inspect;
@@ -27,6 +34,7 @@ mod manifest;
 mod meta;
 mod pending;
 mod restore;
+mod rows;
 mod stage;
 mod stream;
 mod switch;
@@ -37,7 +45,8 @@ mod version_1;
 mod write;
 
 pub use chain::{Chain, Reader};
-pub use copy::{Control, Copied};
+pub use control::Control;
+pub use copy::Copied;
 pub use error::BackupError;
 pub use folder::{Folder, Roots};
 pub use keep::{Keep, SCHEDULED, newest_scheduled, prune, sweep};

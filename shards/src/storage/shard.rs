@@ -118,6 +118,8 @@ pub(super) struct Inner {
     pub(super) journal: RefCell<Option<Journal>>,
     /// Where work is done that takes long.
     pub(super) background: Rc<dyn Background>,
+    /// Of all shards of the reactor.
+    walks: Rc<Mutex<()>>,
     /// None: nothing outlives the process.
     pub(super) store: Option<Store>,
     pub(super) segment_bytes: u64,
@@ -157,7 +159,7 @@ impl Shard {
         options: Options,
     ) -> Result<(Self, Recovery), StorageError> {
         let Options { shard, directory_id, memtable_bytes_max, engine } = options;
-        let Workshop { background, slots, epochs, steps } = workshop;
+        let Workshop { background, slots, epochs, walks, steps } = workshop;
         let state =
             State::new(shard, memtable_bytes_max, false, usize::MAX, Epochs::clone(&epochs));
         let mut inner = Inner {
@@ -168,6 +170,7 @@ impl Shard {
             durability: Durability::Flushed,
             journal: RefCell::new(None),
             background,
+            walks,
             store: None,
             segment_bytes: 0,
             freeze_bytes: memtable_bytes_max / MEMTABLES,

@@ -2,6 +2,8 @@
 
 use std::{io, rc::Rc, sync::Arc};
 
+use futures_util::lock::Mutex;
+
 use super::{
     background::{Background, BackgroundThread},
     compaction::MergeSlots,
@@ -15,6 +17,8 @@ pub struct Workshop {
     pub(super) background: Rc<dyn Background>,
     pub(super) slots: MergeSlots,
     pub(super) epochs: Epochs,
+    /// Held by who walks over all that a shard has: one at a time, so that what that takes is the memory of one.
+    pub(super) walks: Rc<Mutex<()>>,
     /// Steps of recovery so far, for whoever wonders whether it goes on.
     pub(super) steps: Arc<Counter>,
 }
@@ -26,7 +30,7 @@ impl Workshop {
     /// The system refuses a thread.
     pub fn thread(cpu: Option<usize>, slots: MergeSlots, epochs: Epochs) -> io::Result<Self> {
         let background = Rc::new(BackgroundThread::start(cpu)?);
-        Ok(Self { background, slots, epochs, steps: Arc::default() })
+        Ok(Self { background, slots, epochs, walks: Rc::default(), steps: Arc::default() })
     }
 
     /// The same, which counts the steps of recovery there. The thread that opens shards with this is the counter's only writer.
@@ -40,8 +44,8 @@ impl Workshop {
     #[must_use]
     pub fn inline(disk: Rc<dyn super::disk::Disk>) -> Self {
         let background = Rc::new(super::background::Inline(disk));
-        let steps = Arc::default();
-        Self { background, slots: MergeSlots::new(1), epochs: Epochs::new(1), steps }
+        let (walks, steps) = (Rc::default(), Arc::default());
+        Self { background, slots: MergeSlots::new(1), epochs: Epochs::new(1), walks, steps }
     }
 
     /// The same with these epochs.

@@ -18,6 +18,7 @@ use super::{
     BackupError, Folder,
     chunk::Kept,
     copy::PARTIAL,
+    digest::Digests,
     folder::Kind,
     manifest::{DataFile, Manifest},
     meta::{self, BackupId, BackupMeta, Meta2, MetaFault},
@@ -65,7 +66,7 @@ impl Reader {
                 Ok(Self::Version1(Box::new(version_1::Rows::open(folder, keys, collection)?)))
             }
             BackupMeta::Version2(_) => {
-                Ok(Self::Version2(Box::new(Chain::open(folder.clone(), parent)?.rows(true))))
+                Ok(Self::Version2(Box::new(Chain::open(folder.clone(), parent)?.rows())))
             }
         }
     }
@@ -194,9 +195,9 @@ impl Link {
         self.manifest.files.iter().filter(|file| file.shard == shard).cloned().collect()
     }
 
-    /// Walks over one shard.
-    pub(super) fn stream(&self, shard: u32, with_data: bool) -> Stream {
-        Stream::new(self.folder.clone(), self.manifest.id, self.files_of(shard), with_data)
+    /// Walks over one shard; data are read if there is somebody to hash them.
+    pub(super) fn stream(&self, shard: u32, digests: Option<Digests>) -> Stream {
+        Stream::new(self.folder.clone(), self.manifest.id, self.files_of(shard), digests)
     }
 }
 
@@ -260,19 +261,21 @@ impl Chain {
     }
 
     /// The rows of one shard, of chains that come from one data directory.
-    pub(super) fn rows_of(&self, shard: u32, with_data: bool) -> Rows {
+    /// Data are not read.
+    pub(super) fn rows_of(&self, shard: u32) -> Rows {
         let streams = self.links.iter().enumerate();
-        let streams = streams.map(|(age, link)| (age, link.stream(shard, with_data)));
+        let streams = streams.map(|(age, link)| (age, link.stream(shard, None)));
         Rows::new(streams.collect(), self)
     }
 
-    /// The rows of all shards.
+    /// The rows of all shards, with their data.
     #[must_use]
-    pub fn rows(&self, with_data: bool) -> Rows {
-        let mut streams = Vec::new();
+    pub fn rows(&self) -> Rows {
+        let (mut streams, digests) = (Vec::new(), Digests::default());
+        let stream = |link: &Link, shard| link.stream(shard, Some(digests.clone()));
         for (age, link) in self.links.iter().enumerate() {
             let shards: BTreeSet<u32> = link.manifest.files.iter().map(|file| file.shard).collect();
-            streams.extend(shards.into_iter().map(|shard| (age, link.stream(shard, with_data))));
+            streams.extend(shards.into_iter().map(|shard| (age, stream(link, shard))));
         }
         Rows::new(streams, self)
     }

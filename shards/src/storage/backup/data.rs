@@ -1,12 +1,11 @@
-//! The data files of one shard, as they are written: chunks one behind the other, hashed on their way.
+//! The data files of one shard, as they are written: chunks one behind the other, hashed beside.
 
 use std::{path::PathBuf, rc::Rc, sync::Arc};
 
-use sha2::{Digest as _, Sha256};
-
 use super::{
     BackupError, Folder,
-    chunk::{Binding, Draft, Kept},
+    chunk::{Binding, Draft, HEADER_BYTES, Kept},
+    digest::Digest,
     manifest::{DataFile, file_name},
     meta::BackupId,
 };
@@ -35,7 +34,7 @@ pub(super) struct DataWriter {
 
 struct Open {
     output: Output,
-    hasher: Sha256,
+    digest: Digest,
     entries: u64,
 }
 
@@ -57,7 +56,7 @@ impl DataWriter {
             draft.collection != *collection || length > CHUNK_BYTES
         };
         let written = match self.draft.take_if(|draft| ends(draft)) {
-            Some(full) => self.write(&full).await?,
+            Some(full) => self.write(full).await?,
             None => 0,
         };
         let draft = self.draft.get_or_insert_with(|| Draft::new(Arc::clone(collection)));
@@ -68,59 +67,87 @@ impl DataWriter {
     /// Writes what is left. All files are durable then, their names once the folder is synced.
     pub(super) async fn finish(&mut self) -> Result<u64, BackupError> {
         let written = match self.draft.take() {
-            Some(last) => self.write(&last).await?,
+            Some(last) => self.write(last).await?,
             None => 0,
         };
         self.end_file().await?;
         Ok(written)
     }
 
-    async fn write(&mut self, draft: &Draft) -> Result<u64, BackupError> {
+    async fn write(&mut self, draft: Draft) -> Result<u64, BackupError> {
         if self.open.as_ref().is_some_and(|open| open.output.position() >= FILE_BYTES) {
             self.end_file().await?;
         }
         let number = self.files.len() as u32;
         let binding = Binding { backup: self.backup, shard: self.shard, file: number };
+        let folder = &self.folder;
         let open = match &mut self.open {
             Some(open) => open,
             none => {
-                let path = self.folder.path().join(file_name(self.shard, number));
+                let path = folder.path().join(file_name(self.shard, number));
                 let created = Output::create(&*self.disk, path).await;
-                let output = created.map_err(|error| shown(&self.folder, error))?;
-                none.insert(Open { output, hasher: Sha256::new(), entries: 0 })
+                let output = created.map_err(|error| shown(folder, error))?;
+                let digest = Digest::new(Rc::clone(&self.disk));
+                none.insert(Open { output, digest, entries: 0 })
             }
         };
         let header = draft.header(binding, open.output.position());
+        let chunk = Arc::new((header, draft));
+        open.digest(folder, Arc::clone(&chunk), parts).await?;
         let mut bytes = 0;
-        for part in [&header[..]].into_iter().chain(draft.parts()) {
-            open.hasher.update(part);
+        for part in parts(&chunk) {
             let written = open.output.write(part).await;
-            written.map_err(|error| shown(&self.folder, error))?;
+            written.map_err(|error| shown(folder, error))?;
             bytes += part.len() as u64;
         }
-        open.entries += u64::from(draft.entries);
+        open.entries += u64::from(chunk.1.entries);
         Ok(bytes)
     }
 
     async fn end_file(&mut self) -> Result<(), BackupError> {
-        let Some(Open { mut output, mut hasher, entries }) = self.open.take() else {
-            return Ok(());
-        };
-        let bytes = output.position();
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        let bytes = open.output.position();
         let length = bytes.next_multiple_of(BLOCK_BYTES as u64);
-        hasher.update(&[0; BLOCK_BYTES][..(length - bytes) as usize]);
+        let padding = (length - bytes) as usize;
+        open.digest(&self.folder, Arc::new([0; BLOCK_BYTES]), move |zeros| [&zeros[..padding]])
+            .await?;
+        let Open { mut output, mut digest, entries } = open;
         let ended = async {
             output.pad().await?;
             output.sync().await
         };
         let ended = ended.await;
+        let path = output.path().to_owned();
         output.close().await;
         ended.map_err(|error| shown(&self.folder, error))?;
         let (shard, number) = (self.shard, self.files.len() as u32);
-        let hash = hasher.finalize().into();
+        let hash = digest.finish().await;
+        let hash = hash
+            .map_err(|error| shown(&self.folder, StorageError::io("cannot hash", &path, error)))?;
         self.files.push(DataFile { shard, number, entries, bytes, length, hash });
         Ok(())
     }
+}
+
+impl Open {
+    /// Has more of the file hashed.
+    async fn digest<T: Send + Sync + 'static, const N: usize>(
+        &mut self,
+        folder: &Folder,
+        whole: Arc<T>,
+        pieces: impl FnOnce(&T) -> [&[u8]; N] + Send + 'static,
+    ) -> Result<(), BackupError> {
+        let added = self.digest.add(whole, pieces).await;
+        added.map_err(|error| {
+            shown(folder, StorageError::io("cannot hash", self.output.path(), error))
+        })
+    }
+}
+
+/// The parts of a chunk, in order.
+fn parts((header, draft): &([u8; HEADER_BYTES], Draft)) -> [&[u8]; 3] {
+    let [heads, data] = draft.parts();
+    [header, heads, data]
 }
 
 /// The same error, with the path that people know.

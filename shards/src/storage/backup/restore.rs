@@ -7,7 +7,9 @@ use futures_util::FutureExt as _;
 
 use super::{
     BackupError, Control, Reader,
+    ahead::read_ahead,
     stage::{Place, Stage, Staged},
+    stream::Entry,
 };
 use crate::{
     partition::{Partition, folder},
@@ -82,22 +84,28 @@ pub fn stage_all(
     control: &Control,
 ) -> Result<(Vec<Staged>, Restored), BackupError> {
     let disk: Rc<dyn Disk> = Rc::new(StdDisk);
-    at_once(stage_on(disk, places, partition, reader, control))
+    control.expect_bytes(reader.bytes_total());
+    read_ahead(reader, |ahead| {
+        let mut next = || ahead.next_entry();
+        at_once(stage_on(disk, places, partition, &mut next, control))
+    })
 }
+
+/// Where rows come from; none at the end.
+type Next<'a> = &'a mut dyn FnMut() -> Result<Option<Entry>, BackupError>;
 
 async fn stage_on(
     disk: Rc<dyn Disk>,
     places: Vec<Place>,
     partition: &Partition,
-    reader: &mut Reader,
+    next: Next<'_>,
     control: &Control,
 ) -> Result<(Vec<Staged>, Restored), BackupError> {
     let stage = |place| Stage::new(Rc::clone(&disk), place);
     let mut stages: Vec<Stage> = places.iter().cloned().map(stage).collect();
     let mut restored = Restored::default();
-    control.expect_bytes(reader.bytes_total());
     let filled = async {
-        while let Some(entry) = reader.next_entry()? {
+        while let Some(entry) = next()? {
             let shard = partition.shard(&entry.collection, &entry.key);
             stages[shard as usize].add(&entry).await?;
             note(&mut restored, entry.key.len() + entry.data.len(), control)?;
@@ -124,7 +132,9 @@ async fn stage_on(
 }
 
 /// A disk that blocks is always ready.
-fn at_once<T>(work: impl Future<Output = Result<T, BackupError>>) -> Result<T, BackupError> {
+fn at_once<T>(
+    work: impl Future<Output = Result<T, BackupError>>,
+) -> Result<T, BackupError> {
     let never = || BackupError::Refused("a disk that blocks was not ready".into());
     work.now_or_never().ok_or_else(never)?
 }
@@ -139,33 +149,48 @@ pub fn make_shards(
     control: &Control,
 ) -> Result<Restored, BackupError> {
     let disk: Rc<dyn Disk> = Rc::new(StdDisk);
-    at_once(async {
-        let collections = numbered(&reader.collections())?;
-        let mut places = Vec::new();
-        for shard in 0..to.partition.shards() {
-            let (dir, log_dir) = (to.data_dir.join(folder(shard)), to.log_dir.join(folder(shard)));
-            for dir in [&dir, &log_dir] {
-                let made = disk.create_dir_all(dir).await;
-                made.map_err(|error| StorageError::io("cannot make", dir, error))?;
+    let places = at_once(make_places(&*disk, to, &reader.collections()))?;
+    control.expect_bytes(reader.bytes_total());
+    read_ahead(reader, |ahead| {
+        let mut next = || ahead.next_entry();
+        at_once(async {
+            let staged =
+                stage_on(Rc::clone(&disk), places.clone(), &to.partition, &mut next, control);
+            let (staged, restored) = staged.await?;
+            for (staged, place) in staged.iter().zip(&places) {
+                begin(Rc::clone(&disk), place, staged, to.level).await?;
             }
-            places.push(Place {
-                dir,
-                directory_id: to.directory_id,
-                shard,
-                numbers: 1..u64::MAX / 2,
-                sequence: 1,
-                collections: collections.clone(),
-                blob_bytes_min: to.blob_bytes_min,
-                table_bytes: to.table_bytes,
-            });
-        }
-        let staged = stage_on(Rc::clone(&disk), places.clone(), &to.partition, reader, control);
-        let (staged, restored) = staged.await?;
-        for (staged, place) in staged.iter().zip(&places) {
-            begin(Rc::clone(&disk), place, staged, to.level).await?;
-        }
-        Ok(restored)
+            Ok(restored)
+        })
     })
+}
+
+/// The folders of new shards, and what those need who fill them.
+async fn make_places(
+    disk: &dyn Disk,
+    to: &Fresh,
+    names: &BTreeSet<String>,
+) -> Result<Vec<Place>, BackupError> {
+    let collections = numbered(names)?;
+    let mut places = Vec::new();
+    for shard in 0..to.partition.shards() {
+        let (dir, log_dir) = (to.data_dir.join(folder(shard)), to.log_dir.join(folder(shard)));
+        for dir in [&dir, &log_dir] {
+            let made = disk.create_dir_all(dir).await;
+            made.map_err(|error| StorageError::io("cannot make", dir, error))?;
+        }
+        places.push(Place {
+            dir,
+            directory_id: to.directory_id,
+            shard,
+            numbers: 1..u64::MAX / 2,
+            sequence: 1,
+            collections: collections.clone(),
+            blob_bytes_min: to.blob_bytes_min,
+            table_bytes: to.table_bytes,
+        });
+    }
+    Ok(places)
 }
 
 /// Numbers in the order of the names.

@@ -1,14 +1,20 @@
 //! The entries of one shard in one backup, in order, and nothing believed before its checksum.
 
-use std::{fs::File, os::unix::fs::FileExt as _, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    num::NonZero,
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
+use rustix::fs::{Advice, fadvise};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     BackupError, Folder,
     chunk::{Binding, HEADER_BYTES, Head, Header, Kept},
+    digest::{Digests, FileDigest},
     manifest::DataFile,
     meta::BackupId,
 };
@@ -33,7 +39,7 @@ pub(super) struct Stream {
     backup: BackupId,
     files: std::vec::IntoIter<DataFile>,
     /// Data are read too, and with them everything is checked.
-    with_data: bool,
+    digests: Option<Digests>,
     open: Option<Open>,
     chunk: Chunk,
     /// Collection and key of the last entry.
@@ -45,7 +51,9 @@ struct Open {
     about: DataFile,
     position: u64,
     entries: u64,
-    hasher: Option<Sha256>,
+    digest: Option<FileDigest>,
+    /// Up to here the kernel has been asked to read.
+    expected: u64,
 }
 
 #[derive(Default)]
@@ -56,15 +64,15 @@ struct Chunk {
 }
 
 impl Stream {
-    /// Before the first entry of `files`, which are all of one shard.
+    /// Before the first entry of `files`, which are all of one shard; data are read if there is somebody to hash them.
     pub(super) fn new(
         folder: Folder,
         backup: BackupId,
         files: Vec<DataFile>,
-        with_data: bool,
+        digests: Option<Digests>,
     ) -> Self {
         let (files, open) = (files.into_iter(), None);
-        Self { folder, backup, files, with_data, open, chunk: Chunk::default(), last: None }
+        Self { folder, backup, files, digests, open, chunk: Chunk::default(), last: None }
     }
 
     /// The next entry; none at the end, when all that was read is known to be what was written.
@@ -90,7 +98,7 @@ impl Stream {
         }
         self.last = Some((Arc::clone(&collection), key.clone()));
         let mut data = Bytes::new();
-        if let (Kept::Value(value), true) = (&kept, self.with_data) {
+        if let (Kept::Value(value), true) = (&kept, self.digests.is_some()) {
             data = self.chunk.data.split_to(value.bytes as usize);
             if xxh3_64(&data) != value.hash {
                 return Err(self.damaged("a value is not what was written"));
@@ -108,28 +116,30 @@ impl Stream {
         };
         let start = open.position;
         let left = open.about.bytes - start;
-        let mut header = [0; HEADER_BYTES];
         if left < HEADER_BYTES as u64 {
             return Err(damaged(start, "the last chunk is cut short"));
         }
         let failed = |error| {
             BackupError::io("read", self.folder.shown().join(open_name(shard, file)), error)
         };
-        open.file.read_exact_at(&mut header, start).map_err(failed)?;
-        let read = Header::read(binding, start, &header).map_err(|what| damaged(start, what))?;
+        open.expect();
+        let mut bytes = Vec::new();
+        open.read(HEADER_BYTES, &mut bytes).map_err(failed)?;
+        let header = bytes.first_chunk().ok_or_else(|| damaged(start, "it ends here"))?;
+        let read = Header::read(binding, start, header).map_err(|what| damaged(start, what))?;
         // Before memory is taken.
         if read.length() > left {
             return Err(damaged(start, "a chunk goes on behind the end of its file"));
         }
-        let data_bytes = if self.with_data { read.data_bytes as usize } else { 0 };
-        let heads_bytes = read.heads_bytes as usize;
-        let mut body = vec![0; heads_bytes + data_bytes];
-        open.file.read_exact_at(&mut body, start + HEADER_BYTES as u64).map_err(failed)?;
-        let heads = read.read_heads(&body[..heads_bytes]).map_err(|what| damaged(start, what))?;
-        if let Some(hasher) = &mut open.hasher {
-            hasher.update(header);
-            hasher.update(&body);
-            read.check_data(&body[heads_bytes..]).map_err(|what| damaged(start, what))?;
+        let data_bytes = if open.digest.is_some() { read.data_bytes as usize } else { 0 };
+        let data_start = HEADER_BYTES + read.heads_bytes as usize;
+        open.read(data_start + data_bytes - HEADER_BYTES, &mut bytes).map_err(failed)?;
+        let heads = read.read_heads(&bytes[HEADER_BYTES..data_start]);
+        let heads = heads.map_err(|what| damaged(start, what))?;
+        let bytes = Bytes::from(bytes);
+        if let Some(digest) = &open.digest {
+            digest.add(bytes.clone())?;
+            read.check_data(&bytes[data_start..]).map_err(|what| damaged(start, what))?;
         }
         open.position += read.length();
         open.entries += heads.1.len() as u64;
@@ -138,7 +148,7 @@ impl Stream {
             self.chunk.collection = collection.into();
         }
         self.chunk.heads = heads.into_iter();
-        self.chunk.data = Bytes::from(body).split_off(heads_bytes);
+        self.chunk.data = bytes.slice(data_start..);
         Ok(())
     }
 
@@ -161,30 +171,30 @@ impl Stream {
             let what = format!("it has {} bytes instead of {}", metadata.len(), about.length);
             return Err(BackupError::damaged(path, metadata.len().min(about.length), what));
         }
-        let hasher = self.with_data.then(Sha256::new);
-        self.open = Some(Open { file, about, position: 0, entries: 0, hasher });
+        let digest = self.digests.as_ref().map(Digests::file).transpose()?;
+        self.open = Some(Open { file, about, position: 0, entries: 0, digest, expected: 0 });
         Ok(true)
     }
 
-    fn end_file(&self, open: Open) -> Result<(), BackupError> {
-        let Open { file, about, position, entries, hasher } = open;
-        let path = || self.folder.shown().join(about.name());
-        if entries != about.entries {
-            let what = format!("it has {entries} entries instead of {}", about.entries);
-            return Err(BackupError::damaged(path(), position, what));
+    fn end_file(&self, mut open: Open) -> Result<(), BackupError> {
+        let (position, entries) = (open.position, open.entries);
+        let path = self.folder.shown().join(open.about.name());
+        if entries != open.about.entries {
+            let what = format!("it has {entries} entries instead of {}", open.about.entries);
+            return Err(BackupError::damaged(path, position, what));
         }
-        let Some(mut hasher) = hasher else { return Ok(()) };
-        let mut rest = [0; BLOCK_BYTES];
-        let rest_bytes = (about.length - about.bytes) as usize;
-        let rest = rest.get_mut(..rest_bytes);
-        let rest = rest.ok_or_else(|| {
-            BackupError::damaged(path(), position, "too much lies behind the last chunk")
-        })?;
-        file.read_exact_at(rest, position)
-            .map_err(|error| BackupError::io("read", path(), error))?;
-        hasher.update(rest);
-        if <[u8; 32]>::from(hasher.finalize()) != about.hash {
-            return Err(BackupError::damaged(path(), 0, "its hash is not the one in manifest.bin"));
+        let Some(digest) = open.digest.take() else { return Ok(()) };
+        let rest_bytes = open.about.length - open.about.bytes;
+        if rest_bytes > BLOCK_BYTES as u64 {
+            let what = "too much lies behind the last chunk";
+            return Err(BackupError::damaged(path, position, what));
+        }
+        let mut rest = Vec::new();
+        let read = open.read(rest_bytes as usize, &mut rest);
+        read.map_err(|error| BackupError::io("read", path.clone(), error))?;
+        digest.add(rest.into())?;
+        if digest.finish()? != open.about.hash {
+            return Err(BackupError::damaged(path, 0, "its hash is not the one in manifest.bin"));
         }
         Ok(())
     }
@@ -195,6 +205,28 @@ impl Stream {
             .as_ref()
             .map_or_else(Default::default, |open| (open.about.name(), open.position));
         BackupError::damaged(self.folder.shown().join(name), position, what)
+    }
+}
+
+impl Open {
+    /// Has the kernel read what comes next, while what comes now is worked on.
+    fn expect(&mut self) {
+        const AHEAD_BYTES: u64 = 2 * 1024 * 1024;
+
+        if self.digest.is_some() && self.position + AHEAD_BYTES / 2 >= self.expected {
+            let start = self.expected.max(self.position);
+            // Without it reading takes longer, no more.
+            let _ = fadvise(&self.file, start, NonZero::new(AHEAD_BYTES), Advice::WillNeed);
+            self.expected = start + AHEAD_BYTES;
+        }
+    }
+
+    /// Adds bytes of the file to those of a chunk that have been read.
+    fn read(&mut self, bytes: usize, to: &mut Vec<u8>) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.position + to.len() as u64))?;
+        to.reserve_exact(bytes);
+        let read = (&self.file).take(bytes as u64).read_to_end(to)?;
+        if read == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 

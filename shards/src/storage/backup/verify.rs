@@ -4,7 +4,8 @@ use super::{
     BackupError, Folder,
     chain::{Chain, read_meta},
     chunk::Kept,
-    copy::Control,
+    control::Control,
+    digest::Digests,
     meta::BackupMeta,
     version_1,
 };
@@ -75,13 +76,14 @@ pub fn verify(
     };
     found.links = chain.length() as u32;
     control.expect_bytes(chain.links().iter().map(|link| link.manifest.data_bytes()).sum());
+    let digests = Digests::default();
     for link in chain.links() {
         let mut shards: Vec<u32> = link.manifest.files.iter().map(|file| file.shard).collect();
         shards.dedup();
         let (mut keys, mut deletions, mut bytes) = (0, 0, 0);
         let damages = found.damages_total;
         for shard in shards {
-            let mut stream = link.stream(shard, true);
+            let mut stream = link.stream(shard, Some(digests.clone()));
             let read = loop {
                 match stream.next_entry() {
                     Ok(Some(entry)) => {

@@ -51,10 +51,32 @@ impl BlobFile {
     /// The data of a value, checked. One I/O.
     pub(in crate::storage) async fn read(&self, blob: BlobRef) -> Result<Bytes, StorageError> {
         let data = self.read_at(blob.offset, blob.bytes as usize).await?;
+        self.checked(blob, Bytes::from(data))
+    }
+
+    /// The data of values that lie one behind the other, each checked. One I/O, for what lies between them too.
+    pub(in crate::storage) async fn read_near(
+        &self,
+        blobs: &[BlobRef],
+    ) -> Result<Vec<Bytes>, StorageError> {
+        let Some(first) = blobs.first() else { return Ok(Vec::new()) };
+        let start = first.offset;
+        let end = blobs.iter().map(|blob| blob.offset + u64::from(blob.bytes)).max();
+        let bytes = end.unwrap_or(start) - start;
+        let read = Bytes::from(self.read_at(start, bytes as usize).await?);
+        let value = |blob: &BlobRef| {
+            let from = ((blob.offset - start) as usize).min(read.len());
+            let to = (from + blob.bytes as usize).min(read.len());
+            self.checked(*blob, read.slice(from..to))
+        };
+        blobs.iter().map(value).collect()
+    }
+
+    fn checked(&self, blob: BlobRef, data: Bytes) -> Result<Bytes, StorageError> {
         if data.len() != blob.bytes as usize || xxh3_64(&data) != blob.hash {
             return Err(self.corrupt(blob.offset, "a value is not what was written"));
         }
-        Ok(Bytes::from(data))
+        Ok(data)
     }
 
     /// Up to `bytes` from `position` on, unchecked.

@@ -77,12 +77,15 @@ impl Shard {
         found
     }
 
-    /// Has work done that nobody waits for, beside the reactor.
+    /// Has a walk over all of the shard done beside the reactor, when those of its other shards are over.
     async fn care<T: Send + 'static>(
         &self,
         work: impl FnOnce(Desk) -> LocalBoxFuture<'static, Result<T, BackupError>> + Send + 'static,
     ) -> Result<T, BackupError> {
-        let done = background::run(&*self.0.background, Urgency::Care, work);
+        let done = async {
+            let _turn = self.0.walks.lock().await;
+            background::run(&*self.0.background, Urgency::Care, work).await
+        };
         match select(pin!(done), Ticket::new(&self.0.ending)).await {
             Either::Left((Ok(done), _)) => done,
             Either::Left((Err(Lost::Panicked(cause)), _)) => {
