@@ -28,6 +28,8 @@ mod data;
 mod digest;
 mod error;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod inspect;
 mod keep;
 mod manifest;

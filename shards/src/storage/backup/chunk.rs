@@ -222,7 +222,7 @@ fn value_of(bytes: &[u8]) -> Option<(KeptValue, &[u8])> {
     Some((KeptValue { sequence, meta, bytes: length, hash }, bytes))
 }
 
-fn checksum(binding: Binding, position: u64, bytes: &[u8]) -> u32 {
+pub(super) fn checksum(binding: Binding, position: u64, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&binding.backup.0);
     hasher.update(&binding.shard.to_le_bytes());

@@ -76,7 +76,8 @@ impl Manifest {
     /// Bytes of all data files.
     #[must_use]
     pub fn data_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.length).sum()
+        let lengths = self.files.iter().map(|file| file.length);
+        lengths.fold(0, u64::saturating_add)
     }
 
     /// The bytes of the file.

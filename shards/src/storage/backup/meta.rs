@@ -108,21 +108,25 @@ impl BackupMeta {
         if Hash::from(Sha256::digest(body)) != *hash {
             return Err(MetaFault::Damaged("its hash does not match"));
         }
-        let rest = rest.get(..rest.len() - 32).ok_or(CUT)?;
+        let end = rest.len().checked_sub(32).ok_or(CUT)?;
+        let rest = &rest[..end];
         let (id, rest) = rest.split_first_chunk().ok_or(CUT)?;
         let (parent, rest) = rest.split_first_chunk().ok_or(CUT)?;
         let (manifest_bytes, rest) = rest.split_first_chunk().ok_or(CUT)?;
         let manifest_hash =
             rest.try_into().map_err(|_| MetaFault::Damaged("it has another length"))?;
         let parent = BackupId(*parent);
-        Ok(Self::Version2(Meta2 {
+        let meta = Meta2 {
             keys,
             bytes: byte_count,
             id: BackupId(*id),
             parent: (kind == 1).then_some(parent),
             manifest_bytes: u64::from_le_bytes(*manifest_bytes),
             manifest_hash,
-        }))
+        };
+        // A number may be written in several ways, and a full one has no parent.
+        let is_ours = meta.encode() == bytes;
+        is_ours.then_some(Self::Version2(meta)).ok_or(MetaFault::Damaged("it makes no sense"))
     }
 }
 
