@@ -65,3 +65,9 @@ pub(super) use copy::CopyJob;
 pub(super) use cut::{cut, flush};
 pub(super) use inspect::Inspection;
 pub(super) use switch::{place, switch};
+#[cfg(test)]
+pub(super) use {
+    chunk::{Kept, KeptValue},
+    restore::stage_on,
+    stream::Entry,
+};

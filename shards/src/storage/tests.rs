@@ -10,6 +10,7 @@ pub(super) mod machine;
 mod planted;
 mod progress;
 mod real;
+mod restore;
 mod sharing;
 mod snapshots;
 mod tables;

@@ -5,16 +5,13 @@
 //! magic "AMATRST\0" ┼ version u32 ┼ directory id u64 ┼ n u32 ┼ n × (shard u32 ┼ length u32 ┼ edit) ┼ CRC32 of all before
 //! ```
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::{self, ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use super::BackupError;
+use super::{BackupError, restore::at_once};
+use crate::storage::{
+    StorageError,
+    disk::{BLOCK_BYTES, Disk, DiskError, Opening, blocking::StdDisk},
+};
 
 const NAME: &str = "RESTORE";
 const BESIDE: &str = "RESTORE.new";
@@ -46,31 +43,67 @@ impl Pending {
     /// # Errors
     /// The disk refuses it; nothing has been decided.
     pub fn write(&self, dir: &Path) -> Result<(), BackupError> {
-        let (beside, path) = (dir.join(BESIDE), dir.join(NAME));
-        let written = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(&self.encode())?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            sync(dir)
-        };
-        written().map_err(|error| BackupError::io("write", path.clone(), error))
+        at_once(self.write_to(&StdDisk, dir))
     }
 
     /// What is to be done in a data directory; none if nothing is.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
-    #[expect(clippy::disallowed_methods, reason = "before reactors run")]
     pub fn read(dir: &Path, directory_id: u64) -> Result<Option<Self>, BackupError> {
-        let path = dir.join(NAME);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(BackupError::io("read", path, error)),
+        at_once(Self::read_from(&StdDisk, dir, directory_id))
+    }
+
+    /// Removes it: all shards have done it.
+    ///
+    /// # Errors
+    /// The disk refuses it.
+    pub fn remove(dir: &Path) -> Result<(), BackupError> {
+        at_once(Self::remove_from(&StdDisk, dir))
+    }
+
+    pub(in crate::storage) async fn write_to(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+    ) -> Result<(), BackupError> {
+        let (beside, path) = (dir.join(BESIDE), dir.join(NAME));
+        let bytes = self.encode();
+        let written = async {
+            let file = disk.open(&beside, Opening::Fresh).await?;
+            let mut buffer = file.buffer(bytes.len().next_multiple_of(BLOCK_BYTES));
+            let (content, padding) = buffer.split_at_mut(bytes.len());
+            content.copy_from_slice(&bytes);
+            padding.fill(0);
+            file.write_at(0, buffer).await?;
+            file.truncate(bytes.len() as u64).await?;
+            file.sync().await?;
+            file.close().await?;
+            disk.rename(&beside, &path).await?;
+            disk.sync_dir(dir).await
         };
+        Ok(written.await.map_err(|error| StorageError::io("cannot write", &path, error))?)
+    }
+
+    pub(in crate::storage) async fn read_from(
+        disk: &dyn Disk,
+        dir: &Path,
+        directory_id: u64,
+    ) -> Result<Option<Self>, BackupError> {
+        let path = dir.join(NAME);
+        let read = async {
+            if !disk.list(dir).await?.iter().any(|name| name == NAME) {
+                return Ok(None);
+            }
+            let file = disk.open(&path, Opening::Existing).await?;
+            let bytes = file.size().await?;
+            let read = file.read_at(0, usize::try_from(bytes).unwrap_or(usize::MAX)).await?;
+            file.close().await?;
+            Ok(Some(read))
+        };
+        let read: Result<_, DiskError> = read.await;
+        let read = read.map_err(|error| StorageError::io("cannot read", &path, error))?;
+        let Some(bytes) = read else { return Ok(None) };
         let read = Self::decode(&bytes).filter(|read| read.directory_id == directory_id);
         let damaged = || {
             BackupError::damaged(
@@ -82,17 +115,18 @@ impl Pending {
         read.map(Some).ok_or_else(damaged)
     }
 
-    /// Removes it: all shards have done it.
-    ///
-    /// # Errors
-    /// The disk refuses it.
-    pub fn remove(dir: &Path) -> Result<(), BackupError> {
+    pub(in crate::storage) async fn remove_from(
+        disk: &dyn Disk,
+        dir: &Path,
+    ) -> Result<(), BackupError> {
         let path = dir.join(NAME);
-        let removed = || match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => sync(dir),
+        let removed = async {
+            if disk.list(dir).await?.iter().any(|name| name == NAME) {
+                disk.remove(&path).await?;
+            }
+            disk.sync_dir(dir).await
         };
-        removed().map_err(|error| BackupError::io("remove", path.clone(), error))
+        Ok(removed.await.map_err(|error| StorageError::io("cannot remove", &path, error))?)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -128,11 +162,6 @@ impl Pending {
         let directory_id = u64::from_le_bytes(*directory_id);
         rest.is_empty().then_some(Self { directory_id, edits })
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "not on a reactor")]
-fn sync(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -92,9 +92,9 @@ pub fn stage_all(
 }
 
 /// Where rows come from; none at the end.
-type Next<'a> = &'a mut dyn FnMut() -> Result<Option<Entry>, BackupError>;
+pub(in crate::storage) type Next<'a> = &'a mut dyn FnMut() -> Result<Option<Entry>, BackupError>;
 
-async fn stage_on(
+pub(in crate::storage) async fn stage_on(
     disk: Rc<dyn Disk>,
     places: Vec<Place>,
     partition: &Partition,
@@ -132,7 +132,7 @@ async fn stage_on(
 }
 
 /// A disk that blocks is always ready.
-fn at_once<T>(
+pub(super) fn at_once<T>(
     work: impl Future<Output = Result<T, BackupError>>,
 ) -> Result<T, BackupError> {
     let never = || BackupError::Refused("a disk that blocks was not ready".into());
