@@ -9,7 +9,7 @@ mod faults;
 pub(super) mod machine;
 mod planted;
 mod progress;
-mod real;
+pub(super) mod real;
 mod restore;
 mod sharing;
 mod snapshots;

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use glommio::{LocalExecutorBuilder, Placement};
 
 use super::{chunk::Kept, *};
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
         Decisions, EngineOptions, Epochs, MergeSlots, Meta, Options, PageLimit, Shard, Snapshots,
         Value, Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
+        tests::real::on_a_reactor,
     },
 };
 
@@ -29,11 +29,6 @@ const SOURCE: Source = Source { directory_id: DIRECTORY, seed: 9, shards: 1 };
 const COLLECTIONS: [&str; 3] = ["tokens", "sealed", "a"];
 
 type Contents = BTreeMap<(String, Vec<u8>), Value>;
-
-fn on_a_reactor<F: Future<Output = ()> + 'static>(story: impl FnOnce() -> F + Send + 'static) {
-    let executor = LocalExecutorBuilder::new(Placement::Unbound);
-    executor.spawn(move || async move { story().await }).unwrap().join().unwrap();
-}
 
 /// A shard in a folder, its snapshots, and where backups go.
 struct Site {

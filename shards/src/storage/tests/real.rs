@@ -38,7 +38,7 @@ async fn open(dir: &Path, durability: Durability) -> (Shard, glommio::Task<()>, 
     (shard, glommio::spawn_local(async move { looping.run().await }), recovery.records)
 }
 
-pub(super) fn on_a_reactor<F: Future<Output = ()> + 'static>(
+pub(in crate::storage) fn on_a_reactor<F: Future<Output = ()> + 'static>(
     story: impl FnOnce() -> F + Send + 'static,
 ) {
     LocalExecutorBuilder::new(Placement::Unbound)
