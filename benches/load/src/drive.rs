@@ -117,6 +117,8 @@ struct Driver<W, N> {
     measured_from_ns: u64,
     measuring: bool,
     answered_last: Instant,
+    /// The last good answer of the measured interval.
+    answered_well: Option<Instant>,
     report: Report,
 
     buffer: Vec<u8>,
@@ -171,6 +173,7 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
             measured_from_ns: 0,
             measuring: false,
             answered_last: Instant::now(),
+            answered_well: None,
             report: Report::empty(),
             buffer: vec![0; READ_BYTES],
             answers: Vec::new(),
@@ -382,6 +385,9 @@ impl<W: Wire, N: FnMut() -> Option<u32>> Driver<W, N> {
             }
             match answer.outcome {
                 Ok(value_bytes) => {
+                    let before = self.answered_well.replace(self.answered_last);
+                    let gap = before.map_or(Duration::ZERO, |before| self.answered_last - before);
+                    self.report.gap_max = self.report.gap_max.max(gap);
                     self.report.answered += 1;
                     self.report.value_bytes += value_bytes as u64;
                 }

@@ -31,15 +31,15 @@ use crate::{
     server::{Server, data_folder_in},
 };
 
-mod book;
+pub(crate) mod book;
 mod budget;
-mod ledger;
+pub(crate) mod ledger;
 mod outcome;
 mod progress;
 mod reader;
 mod room;
 mod script;
-mod writer;
+pub(crate) mod writer;
 
 pub use self::{
     outcome::{Endured, Restart, Written},

@@ -9,9 +9,11 @@
 //! - `connections`, `soak`: many connections, and everything at once.
 //! - `endure`: more data than memory, then a crash.
 //! - `handshakes`: of TLS.
+//! - `backups`: what a backup costs, and how fast it is.
 //! - `reloads`: what reloads cost the requests of others.
 //! - `process`, `server`: our server and its peers, started and watched.
 
+pub mod backups;
 pub mod connections;
 pub mod drive;
 pub mod endure;

@@ -18,6 +18,8 @@ pub struct Report {
     pub unfinished: u64,
     /// Bytes of the values that were carried.
     pub value_bytes: u64,
+    /// The longest time between two good answers.
+    pub gap_max: Duration,
     /// Nanoseconds from the intended start of a request to its answer.
     pub latency: Histogram<u64>,
     /// Share of its core that the generator used; near one, the generator was the limit.
@@ -33,6 +35,7 @@ impl Report {
             failures: BTreeMap::new(),
             unfinished: 0,
             value_bytes: 0,
+            gap_max: Duration::ZERO,
             latency: histogram(),
             generator_busy: 0.0,
         }
@@ -57,6 +60,7 @@ impl Report {
         self.answered += other.answered;
         self.unfinished += other.unfinished;
         self.value_bytes += other.value_bytes;
+        self.gap_max = self.gap_max.max(other.gap_max);
         for (what, count) in &other.failures {
             *self.failures.entry(what.clone()).or_default() += count;
         }
@@ -96,13 +100,14 @@ impl fmt::Display for Report {
         write!(
             out,
             "{:.0} req/s, {:.3} GB/s, p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs, max {:.0} µs, \
-             {} answered, {} failed, {} unfinished, generator {:.0} % busy",
+             longest gap {:.1} ms, {} answered, {} failed, {} unfinished, generator {:.0} % busy",
             self.per_second(),
             self.gigabytes_per_second(),
             self.latency_us(0.5),
             self.latency_us(0.99),
             self.latency_us(0.999),
             self.latency_us(1.0),
+            self.gap_max.as_secs_f64() * 1e3,
             self.answered,
             self.failed(),
             self.unfinished,

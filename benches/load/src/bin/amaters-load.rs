@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use amaters_load::{
-    connections,
+    backups, connections,
     drive::{Arrival, Load},
     endure::{Plan, endure},
     handshakes::{Handshakes, Version},
@@ -93,9 +93,35 @@ enum Command {
         #[arg(long)]
         server_core: Option<usize>,
     },
+    /// Starts a server and measures its backups beside `cp`, and what they cost the requests of others. It takes three times
+    /// the room of what is loaded. On two CPUs: `--core 0 --server-core 1`.
+    Backups(Backups),
     /// Starts a server with little memory, gives it far more data, kills it, and looks whether all
     /// is there. On two CPUs: `--core 0 --server-core 1`.
     Endure(Endure),
+}
+
+#[derive(Args)]
+struct Backups {
+    /// The server.
+    program: PathBuf,
+    /// A folder on the disk that is meant.
+    folder: PathBuf,
+    /// Values of 64 KiB, in GiB.
+    #[arg(long, default_value_t = 10.0)]
+    gib: f64,
+    /// Sets of 100 bytes a second, while something is measured beside them.
+    #[arg(long, default_value_t = 5000.0)]
+    sets: f64,
+    /// How long sets are measured without a backup.
+    #[arg(long, default_value_t = 15.0)]
+    seconds: f64,
+    /// How often backup, `cp`, verification and restore are measured in turn.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Core of the server.
+    #[arg(long)]
+    server_core: Option<usize>,
 }
 
 #[derive(Args)]
@@ -207,6 +233,7 @@ fn main() -> ExitCode {
         Command::Reloads { program, count, server_core } => {
             reloads::reloads(program, *server_core, *count).map(|measured| println!("{measured}"))
         }
+        Command::Backups(given) => given.run(),
         Command::Endure(given) => given.run(),
     });
     match done {
@@ -215,6 +242,19 @@ fn main() -> ExitCode {
             eprintln!("amaters-load: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Backups {
+    fn run(&self) -> io::Result<()> {
+        let plan = backups::Plan {
+            gib: self.gib,
+            sets_per_second: self.sets,
+            quiet: Duration::from_secs_f64(self.seconds),
+            rounds: self.rounds,
+            server_core: self.server_core,
+        };
+        backups::backups(&self.program, &self.folder, &plan, &|line: &str| println!("{line}"))
     }
 }
 

@@ -20,14 +20,14 @@ const LARGE: u32 = 1 << 31;
 
 /// The two sizes of values that matter equally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(crate) enum Size {
     Large,
     Small,
 }
 
 impl Size {
     /// The number of a request.
-    pub(super) fn request(self, number: u32) -> u32 {
+    pub(crate) fn request(self, number: u32) -> u32 {
         match self {
             Self::Large => number | LARGE,
             Self::Small => number,
@@ -35,7 +35,7 @@ impl Size {
     }
 
     /// What a request's number means.
-    pub(super) fn of(request: u32) -> (Self, u32) {
+    pub(crate) fn of(request: u32) -> (Self, u32) {
         let size = if request & LARGE == 0 { Self::Small } else { Self::Large };
         (size, request & !LARGE)
     }
@@ -43,20 +43,20 @@ impl Size {
 
 /// See the head of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Book {
+pub(crate) struct Book {
     large: Ledger,
     small: Ledger,
     /// Writes that were refused, each as often as it was.
-    pub(super) refusals: u64,
+    pub(crate) refusals: u64,
     /// Bytes of keys and values of answered writes.
-    pub(super) answered_bytes: u64,
+    pub(crate) answered_bytes: u64,
     /// How long writers stood still, in all.
-    pub(super) stalled: Duration,
+    pub(crate) stalled: Duration,
     answered_last: Option<Instant>,
 }
 
 impl Book {
-    pub(super) fn new(large: KeySet, small: KeySet) -> Self {
+    pub(crate) fn new(large: KeySet, small: KeySet) -> Self {
         Self {
             large: Ledger::new(large),
             small: Ledger::new(small),
@@ -67,14 +67,14 @@ impl Book {
         }
     }
 
-    pub(super) fn ledger(&self, size: Size) -> &Ledger {
+    pub(crate) fn ledger(&self, size: Size) -> &Ledger {
         match size {
             Size::Large => &self.large,
             Size::Small => &self.small,
         }
     }
 
-    pub(super) fn ledger_mut(&mut self, size: Size) -> &mut Ledger {
+    pub(crate) fn ledger_mut(&mut self, size: Size) -> &mut Ledger {
         match size {
             Size::Large => &mut self.large,
             Size::Small => &mut self.small,
@@ -82,12 +82,12 @@ impl Book {
     }
 
     /// Begins a write.
-    pub(super) fn issue(&mut self, size: Size) -> u32 {
+    pub(crate) fn issue(&mut self, size: Size) -> u32 {
         size.request(self.ledger_mut(size).issue())
     }
 
     /// A write was answered.
-    pub(super) fn answer(&mut self, request: u32, now: Instant) {
+    pub(crate) fn answer(&mut self, request: u32, now: Instant) {
         let (size, write) = Size::of(request);
         let ledger = self.ledger_mut(size);
         ledger.answer(write);
@@ -99,52 +99,52 @@ impl Book {
     }
 
     /// A write was refused.
-    pub(super) fn refuse(&mut self, request: u32) {
+    pub(crate) fn refuse(&mut self, request: u32) {
         let (size, write) = Size::of(request);
         self.refusals += 1;
         self.ledger_mut(size).refuse(write);
     }
 
     /// The writers rest; that is no stall.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.answered_last = None;
     }
 
     /// Begins a write again that was refused, if one was.
-    pub(super) fn issue_again(&mut self) -> Option<u32> {
+    pub(crate) fn issue_again(&mut self) -> Option<u32> {
         let mut sizes = [Size::Large, Size::Small].into_iter();
         let size = sizes.find(|size| self.ledger(*size).refused_count() > 0)?;
         Some(self.issue(size))
     }
 
     /// Whether writes wait to be tried again.
-    pub(super) fn has_refused(&self) -> bool {
+    pub(crate) fn has_refused(&self) -> bool {
         self.large.refused_count() + self.small.refused_count() > 0
     }
 
-    pub(super) fn answered_count(&self) -> u64 {
+    pub(crate) fn answered_count(&self) -> u64 {
         u64::from(self.large.answered_count()) + u64::from(self.small.answered_count())
     }
 
-    pub(super) fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.large.is_settled() && self.small.is_settled()
     }
 
-    pub(super) fn live_bytes(&self) -> u64 {
+    pub(crate) fn live_bytes(&self) -> u64 {
         self.large.live_bytes() + self.small.live_bytes()
     }
 }
 
 /// The book, for several threads.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<Mutex<Book>>);
+pub(crate) struct Shared(Arc<Mutex<Book>>);
 
 impl Shared {
-    pub(super) fn new(book: Book) -> Self {
+    pub(crate) fn new(book: Book) -> Self {
         Self(Arc::new(Mutex::new(book)))
     }
 
-    pub(super) fn open(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Book> {
         // No step of the book leaves it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

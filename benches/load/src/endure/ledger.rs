@@ -18,7 +18,7 @@ use crate::script::{KeySet, Random};
 
 /// The writes of one size of values.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     keys: KeySet,
     /// Places that are written over and over.
     places_count: u32,
@@ -32,7 +32,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Of keys that are not there yet; there must be one.
-    pub(super) fn new(keys: KeySet) -> Self {
+    pub(crate) fn new(keys: KeySet) -> Self {
         Self {
             keys,
             places_count: keys.keys_count,
@@ -45,7 +45,7 @@ impl Ledger {
     }
 
     /// Begins a write: first what was refused, then the next.
-    pub(super) fn issue(&mut self) -> u32 {
+    pub(crate) fn issue(&mut self) -> u32 {
         self.refused.pop_front().unwrap_or_else(|| {
             self.issued += 1;
             self.issued - 1
@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     /// A write was answered.
-    pub(super) fn answer(&mut self, write: u32) {
+    pub(crate) fn answer(&mut self, write: u32) {
         self.ahead.insert(write);
         while self.ahead.remove(&self.answered) {
             self.answered += 1;
@@ -61,77 +61,77 @@ impl Ledger {
     }
 
     /// A write was refused: it must be tried again.
-    pub(super) fn refuse(&mut self, write: u32) {
+    pub(crate) fn refuse(&mut self, write: u32) {
         self.refused.push_back(write);
     }
 
     /// Writes that wait to be tried again.
-    pub(super) fn refused_count(&self) -> usize {
+    pub(crate) fn refused_count(&self) -> usize {
         self.refused.len()
     }
 
     /// Writes that were answered.
-    pub(super) fn answered_count(&self) -> u32 {
+    pub(crate) fn answered_count(&self) -> u32 {
         self.answered + self.ahead.len() as u32
     }
 
     /// Whether every write that was begun was answered.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.answered == self.issued
     }
 
     /// Whether every key has had its first write begun.
-    pub(super) fn is_loaded(&self) -> bool {
+    pub(crate) fn is_loaded(&self) -> bool {
         self.issued >= self.places_count
     }
 
     /// Loading ends here: only the places that are written count from now on.
-    pub(super) fn end_loading(&mut self) {
+    pub(crate) fn end_loading(&mut self) {
         self.places_count = self.places_count.min(self.answered).max(1);
     }
 
     /// Bytes of keys and values behind all places.
-    pub(super) fn live_bytes(&self) -> u64 {
+    pub(crate) fn live_bytes(&self) -> u64 {
         u64::from(self.places_count) * self.entry_bytes()
     }
 
     /// Bytes of a key and its value.
-    pub(super) fn entry_bytes(&self) -> u64 {
+    pub(crate) fn entry_bytes(&self) -> u64 {
         (self.keys.key(0).len() + self.keys.value_bytes) as u64
     }
 
     /// Any place.
-    pub(super) fn any_place(&self, random: &mut Random) -> u32 {
+    pub(crate) fn any_place(&self, random: &mut Random) -> u32 {
         random.below(self.places_count)
     }
 
     /// The place of one of the last `count` writes that were begun.
-    pub(super) fn recent_place(&self, count: u32, random: &mut Random) -> u32 {
+    pub(crate) fn recent_place(&self, count: u32, random: &mut Random) -> u32 {
         let back = 1 + random.below(count.min(self.issued).max(1));
         self.issued.saturating_sub(back) % self.places_count
     }
 
     /// The key at the place of a write. Places that follow each other lie far apart in the order
     /// of keys, so that memtables overlap as those of other people's keys do.
-    pub(super) fn key(&self, write: u32) -> String {
+    pub(crate) fn key(&self, write: u32) -> String {
         let place = u64::from(write % self.places_count);
         let index = place * u64::from(self.stride) % u64::from(self.keys.keys_count);
         self.keys.key(index as u32)
     }
 
     /// The value of a write.
-    pub(super) fn value(&self, write: u32) -> Vec<u8> {
+    pub(crate) fn value(&self, write: u32) -> Vec<u8> {
         self.keys.value(write)
     }
 
     /// Writes that were begun.
-    pub(super) fn issued(&self) -> u32 {
+    pub(crate) fn issued(&self) -> u32 {
         self.issued
     }
 
     /// Judges what was read at a place. This is the ledger as it was when the get was sent; when
     /// its answer came, `issued` writes had been begun.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         place: u32,
         issued: u32,

@@ -35,7 +35,7 @@ const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
 /// In which shape writes are sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     address: SocketAddr,
     arrival: Arrival,
     depth: usize,
@@ -43,18 +43,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// As fast as the server answers.
-    pub(super) fn fast(address: SocketAddr, are_large: bool) -> Self {
+    pub(crate) fn fast(address: SocketAddr, are_large: bool) -> Self {
         let depth = if are_large { DEPTH_LARGE } else { DEPTH_SMALL };
         Self { address, arrival: Arrival::Closed, depth }
     }
 
     /// So many a second, of both sizes.
-    pub(super) fn steady(address: SocketAddr, per_second: f64) -> Self {
+    pub(crate) fn steady(address: SocketAddr, per_second: f64) -> Self {
         Self { address, arrival: Arrival::Bursts { per_second }, depth: DEPTH_SMALL }
     }
 
     /// Writes until `next` has no more and everything is answered.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         book: &Shared,
         mut next: impl FnMut(&mut Book) -> Option<u32>,
