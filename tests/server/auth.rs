@@ -5,6 +5,7 @@ mod doors;
 mod files;
 mod live;
 mod matrix;
+mod operators;
 mod policies;
 mod recorded;
 mod reload;

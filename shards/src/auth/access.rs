@@ -1,6 +1,7 @@
 //! What a recognised caller may do, as its requests hold it.
 
 use std::{
+    fmt,
     rc::Rc,
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -155,8 +156,8 @@ impl Access {
     }
 
     /// A command that was let through failed.
-    pub fn command_failed(&self, core: &Core, command: &str, failure: &Failure) {
-        record::failed(core, &self.peer, &self.principal, command, failure);
+    pub fn command_failed(&self, core: &Core, command: &str, why: &dyn fmt::Display) {
+        record::failed(core, &self.peer, &self.principal, command, why);
     }
 }
 

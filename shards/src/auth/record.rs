@@ -1,6 +1,6 @@
 //! Decisions as events of the audit: which of them are recorded, and what is in them.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{
     action::{Action, Keys, Target},
@@ -64,10 +64,10 @@ pub(super) fn failed(
     peer: &Peer,
     principal: &Principal,
     command: &str,
-    failure: &Failure,
+    why: &dyn fmt::Display,
 ) {
     let _ = core.record(|| {
-        let event = Event::new(Kind::Admin, AuditResult::Failure).error(failure.to_string());
+        let event = Event::new(Kind::Admin, AuditResult::Failure).error(why.to_string());
         by(event, principal).action(command.to_owned()).resource("server").from(peer.address.ip())
     });
 }

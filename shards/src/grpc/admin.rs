@@ -53,86 +53,113 @@ pub async fn serve(
     outbound: &mut Outbound,
 ) -> Result<(), Trouble> {
     let message = inbound.only().await?;
+    let (command, is_order) = command(method, &message)?;
+    if is_order {
+        access.authorize_order(core, command)?;
+    } else {
+        access.authorize_admin(core, command)?;
+    }
+    let done = perform(core, method, message, outbound).await;
+    match &done {
+        Ok(Told { failed: Some(why) }) => access.command_failed(core, command, why),
+        Err(Trouble::Failure(failure)) => access.command_failed(core, command, failure),
+        Err(Trouble::Status(status)) => access.command_failed(core, command, &status.message),
+        Ok(_) | Err(Trouble::Gone) => {}
+    }
+    done.map(drop)
+}
+
+/// What a call is called in the audit, and whether it writes files or changes the server.
+fn command(method: Method, message: &Bytes) -> Result<(&'static str, bool), Trouble> {
+    Ok(match method {
+        Method::AdminBackup => ("BACKUP", true),
+        Method::AdminRestore => ("RESTORE", true),
+        Method::AdminVerify => {
+            let request: wire::VerifyRequest = decode(message.clone())?;
+            ("VERIFY", !request.directory.is_empty())
+        }
+        Method::AdminCompact => ("COMPACT", true),
+        Method::AdminListJobs | Method::AdminWatchJob => ("JOBS", false),
+        Method::AdminCancelJob => ("CANCEL", true),
+        Method::AdminLogs => ("LOGS", false),
+        Method::AdminStats => ("STATS", false),
+        Method::AdminReload => ("RELOAD", true),
+        Method::AdminDrain => ("DRAIN", true),
+        Method::AdminListConnections => ("CONNECTIONS", false),
+        _ => ("CLOSE", true),
+    })
+}
+
+/// An answer was given.
+#[derive(Default)]
+struct Told {
+    /// It says of a job that was begun here why that has failed.
+    failed: Option<String>,
+}
+
+/// Does what somebody may have done.
+async fn perform(
+    core: &Rc<Core>,
+    method: Method,
+    message: Bytes,
+    outbound: &mut Outbound,
+) -> Result<Told, Trouble> {
     match method {
         Method::AdminBackup => {
-            access.authorize_order(core, "BACKUP")?;
             let wire::BackupRequest { directory, incremental, parent, detach } = decode(message)?;
             let parent = Some(parent).filter(|parent| !parent.is_empty());
             let keep = Keep::default();
             let work = Work::Backup { directory, incremental, parent, keep };
-            job::run(core, outbound, work, detach).await
+            return job::run(core, outbound, work, detach).await;
         }
         Method::AdminRestore => {
-            access.authorize_order(core, "RESTORE")?;
             let request: wire::RestoreRequest = decode(message)?;
             let wire::RestoreRequest { directory, replace, dry_run, collection, detach } = request;
             let collection = if collection.is_empty() { "default".into() } else { collection };
             check::collection(&collection)?;
             let work = Work::Restore { directory, replace, dry_run, collection };
-            job::run(core, outbound, work, detach).await
+            return job::run(core, outbound, work, detach).await;
         }
         Method::AdminVerify => {
             let wire::VerifyRequest { directory, detach } = decode(message)?;
             let directory = Some(directory).filter(|directory| !directory.is_empty());
-            match &directory {
-                Some(_) => access.authorize_order(core, "VERIFY")?,
-                None => access.authorize_admin(core, "VERIFY")?,
-            }
-            job::run(core, outbound, Work::Verify { directory }, detach).await
+            return job::run(core, outbound, Work::Verify { directory }, detach).await;
         }
         Method::AdminCompact => {
-            access.authorize_order(core, "COMPACT")?;
             let wire::CompactRequest { collection, detach } = decode(message)?;
             let collection = Some(collection).filter(|name| !name.is_empty());
             collection.as_deref().map(check::collection).transpose()?;
-            job::run(core, outbound, Work::Compact { collection }, detach).await
+            return job::run(core, outbound, Work::Compact { collection }, detach).await;
         }
         Method::AdminListJobs => {
-            access.authorize_admin(core, "JOBS")?;
             let jobs = core.process.jobs.list().iter().map(|job| messages::job(job)).collect();
-            tell(outbound, wire::ListJobsResponse { jobs }).await
+            tell(outbound, wire::ListJobsResponse { jobs }).await?;
         }
         Method::AdminWatchJob => {
-            access.authorize_admin(core, "JOBS")?;
             let wire::WatchJobRequest { id } = decode(message)?;
-            let found = job::find(core, id)?;
-            job::watch(outbound, &found).await
+            job::watch(outbound, &*job::find(core, id)?).await?;
         }
         Method::AdminCancelJob => {
-            access.authorize_order(core, "CANCEL")?;
             let wire::CancelJobRequest { id } = decode(message)?;
             let job = job::find(core, id)?;
             job.control.cancel();
-            tell(outbound, messages::job(&job)).await
+            tell(outbound, messages::job(&job)).await?;
         }
-        Method::AdminLogs => {
-            access.authorize_admin(core, "LOGS")?;
-            logs(core, outbound, decode(message)?).await
-        }
+        Method::AdminLogs => logs(core, outbound, decode(message)?).await?,
         Method::AdminStats => {
-            access.authorize_admin(core, "STATS")?;
             let wire::StatsRequest { detailed } = decode(message)?;
-            tell(outbound, messages::stats(core, detailed)).await
+            tell(outbound, messages::stats(core, detailed)).await?;
         }
-        Method::AdminReload => {
-            access.authorize_order(core, "RELOAD")?;
-            tell(outbound, reload(core).await?).await
-        }
+        Method::AdminReload => tell(outbound, reload(core).await?).await?,
         Method::AdminDrain => {
-            access.authorize_order(core, "DRAIN")?;
             let connections = core.process.connections() as u64;
             core.settings.orders.give(Order::Drain);
-            tell(outbound, wire::DrainResponse { connections }).await
+            tell(outbound, wire::DrainResponse { connections }).await?;
         }
-        Method::AdminListConnections => {
-            access.authorize_admin(core, "CONNECTIONS")?;
-            tell(outbound, connections(core).await?).await
-        }
-        _ => {
-            access.authorize_order(core, "CLOSE")?;
-            tell(outbound, close(core, decode(message)?).await?).await
-        }
+        Method::AdminListConnections => tell(outbound, connections(core).await?).await?,
+        _ => tell(outbound, close(core, decode(message)?).await?).await?,
     }
+    Ok(Told::default())
 }
 
 async fn tell(outbound: &mut Outbound, message: impl prost::Message) -> Result<(), Trouble> {

@@ -125,12 +125,17 @@ async fn each_role_may_what_it_says_by_every_way_and_nothing_else() {
                     }
                     fill(&admin).await;
                     interactive(&caller, &asked, allowed, &what).await;
+                    if !allowed {
+                        assert_eq!(content(&admin).await, before, "{what}, interactively");
+                    }
                     if needs == Read {
                         streamed(&caller, &asked, allowed, &what).await;
                     }
                 }
                 fill(&admin).await;
+                let before = content(&admin).await;
                 by_kv(&caller, collection, may, role).await;
+                assert_eq!(content(&admin).await != before, may == Write, "{role}: by KvService");
             }
             for command in ["__admin__:LOGS 5 false", "__admin__:NOTHING"] {
                 let told = caller.ask(get("any", command)).await;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use amaters_proto::{
+    admin::v1::admin_service_client::AdminServiceClient,
     aql::{
         BatchResponse, QueryRequest, QueryResponse, aql_service_client::AqlServiceClient,
         batch_response, query_response,
@@ -141,6 +142,10 @@ impl Caller {
 
     pub(super) fn kv(&self) -> KvServiceClient<Channel> {
         KvServiceClient::new(self.channel.clone())
+    }
+
+    pub(super) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone())
     }
 
     /// A message with the headers of whoever calls.

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use super::{encoded, messages, pause, tell};
+use super::{Told, encoded, messages, pause, tell};
 use crate::{
     core::Core,
     failure::Failure,
@@ -31,10 +31,12 @@ pub(super) async fn run(
     outbound: &mut Outbound,
     work: Work,
     detach: bool,
-) -> Result<(), Trouble> {
+) -> Result<Told, Trouble> {
     let job = core.process.jobs.submit(work, false).map_err(Failure::from)?;
     let _leash = Leash(Some(Arc::clone(&job)).filter(|_| !detach));
-    watch(outbound, &job).await
+    watch(outbound, &job).await?;
+    let failed = job.result().and_then(|result| result.as_ref().err());
+    Ok(Told { failed: failed.map(ToString::to_string) })
 }
 
 /// Tells how a job goes, whenever that changes, to its end.
