@@ -93,7 +93,7 @@ fn serve(
     let audit_log = AuditLog::start(audit::prepare(&config.audit)?, outlet)?;
     let telemetry = Arc::new(Telemetry::new());
     telemetry.has_audit(&audit);
-    let auth = Keeper::new(made, Arc::clone(&telemetry));
+    let auth = Keeper::new(made, Arc::clone(&telemetry), audit.clone());
     let data_dir = config.data_dir.clone();
     let board = Board::new(Arc::clone(&telemetry), data_dir, shards, cpus.clone());
     let socket = open_socket(&config, &board, &inbox);
@@ -114,7 +114,9 @@ fn serve(
         telemetry.has_reactors(watch);
         notify.recovering(watch.recovery_steps(), Instant::now());
     };
-    let keep = |opened: tls::Opened| opened.keep(Arc::clone(&telemetry), inbox.requests.clone());
+    let keep = |opened: tls::Opened| {
+        opened.keep(Arc::clone(&telemetry), audit.clone(), inbox.requests.clone())
+    };
     let tls = opened.map(keep).transpose()?;
     let reactors = amaters_shards::start(settings, &mut waiting)?;
     auth.watch()?;

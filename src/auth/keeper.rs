@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use amaters_shards::auth::{Guard, GuardProblem, Guards, Sources};
+use amaters_shards::{
+    audit::{Audit, AuditResult, Event, Kind},
+    auth::{Guard, GuardProblem, Guards, Sources},
+};
 
 use super::{AuthSettings, files};
 use crate::{
@@ -65,6 +68,7 @@ pub(crate) struct Keeper {
     guards: Arc<Guards>,
     state: Arc<Mutex<State>>,
     telemetry: Arc<Telemetry>,
+    audit: Audit,
 }
 
 /// What the guard in force was made of.
@@ -78,10 +82,10 @@ struct State {
 
 impl Keeper {
     /// Begins with a guard.
-    pub(crate) fn new(made: Made, telemetry: Arc<Telemetry>) -> Self {
+    pub(crate) fn new(made: Made, telemetry: Arc<Telemetry>, audit: Audit) -> Self {
         let Made { settings, sources, guard, .. } = made;
-        let state = State { settings, sources, told: Vec::new() };
-        Self { guards: Guards::new(guard), state: Arc::new(Mutex::new(state)), telemetry }
+        let state = Arc::new(Mutex::new(State { settings, sources, told: Vec::new() }));
+        Self { guards: Guards::new(guard), state, telemetry, audit }
     }
 
     /// Where the guard in force is.
@@ -109,12 +113,17 @@ impl Keeper {
         if state.settings == settings && state.sources == sources {
             return;
         }
+        let changed: Vec<_> = sources.changed(&state.sources).collect();
         self.guards.publish(guard);
         *state = State { settings, sources, told: Vec::new() };
         drop(state);
         self.telemetry.auth_reloaded(AuthResult::Successful);
         notices.iter().for_each(|notice| tracing::warn!("{notice}"));
         tracing::info!("Auth files and settings reloaded");
+        // Settings without a file are told with the reload that brought them.
+        if !changed.is_empty() {
+            self.audit.note(event(AuditResult::Success, &changed));
+        }
     }
 
     /// Takes what the files say now. What is wrong is told once, and changes nothing.
@@ -150,10 +159,18 @@ impl Keeper {
         for GuardProblem { key, why } in &problems {
             tracing::warn!("Auth files not reloaded, the old ones stay in force: {key}: {why}");
         }
+        let keys: Vec<_> = problems.iter().map(|problem| problem.key).collect();
+        let why: Vec<_> = problems.iter().map(|problem| problem.why.as_str()).collect();
+        self.audit.note(event(AuditResult::Failure, &keys).error(why.join("; ")));
         state.told = problems;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Something became of the files that these keys name.
+fn event(result: AuditResult, keys: &[&str]) -> Event {
+    Event::new(Kind::ConfigChange, result).action("auth.reload").resource(keys.join(", "))
 }

@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use amaters_shards::tls::{Store, TICKET_ROTATION};
+use amaters_shards::{
+    audit::{Audit, AuditResult, Event, Kind},
+    tls::{Store, TICKET_ROTATION},
+};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +109,7 @@ impl Opened {
     pub(crate) fn keep(
         self,
         telemetry: Arc<Telemetry>,
+        audit: Audit,
         requests: Sender<Request>,
     ) -> io::Result<Keeper> {
         let (orders, asked) = unbounded();
@@ -123,6 +127,7 @@ impl Opened {
             settings,
             store,
             telemetry,
+            audit,
             requests,
             asked,
             watch,
@@ -147,6 +152,7 @@ struct Keeping {
     settings: TlsSettings,
     store: Arc<Store>,
     telemetry: Arc<Telemetry>,
+    audit: Audit,
     requests: Sender<Request>,
     asked: Receiver<Sender<TlsReport>>,
     /// None where the system grants no more.
@@ -282,6 +288,10 @@ impl Keeping {
             let _ = self.requests.send(Request::Retire { trust, grace: self.settings.grace });
         }
         tracing::info!("{line}");
+        let trusted = if changes_trust { "changed" } else { "unchanged" };
+        self.audit.note(
+            self.event(AuditResult::Success).with("served", self.summary()).with("trust", trusted),
+        );
         for notice in notices.iter().filter(|notice| !self.notices.contains(notice)) {
             tracing::warn!("{notice}");
         }
@@ -296,6 +306,7 @@ impl Keeping {
         let is_lasting = by_operator || self.wrong.as_ref() == Some(&why);
         if is_lasting && self.warned.as_ref() != Some(&why) {
             tracing::warn!("{line}");
+            self.audit.note(self.event(AuditResult::Failure).error(&why));
             self.telemetry.tls.refuse(&why);
             self.warned = Some(why.clone());
         }
@@ -322,6 +333,12 @@ impl Keeping {
                 tracing::warn!("the keys of session tickets stay: {error}");
             }
         }
+    }
+
+    /// Something became of the files.
+    fn event(&self, result: AuditResult) -> Event {
+        let path = self.settings.certificate.display();
+        Event::new(Kind::ConfigChange, result).action("tls.reload").resource(path.to_string())
     }
 
     fn summary(&self) -> String {

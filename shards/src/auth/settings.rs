@@ -126,6 +126,20 @@ pub struct Sources {
     pub policies: Option<Source>,
 }
 
+impl Sources {
+    /// The keys of those whose contents are others in there.
+    pub fn changed(&self, others: &Self) -> impl Iterator<Item = &'static str> {
+        let pairs = [
+            (&self.jwt, &others.jwt),
+            (&self.api_keys, &others.api_keys),
+            (&self.roles, &others.roles),
+            (&self.policies, &others.policies),
+        ];
+        let differ = pairs.into_iter().filter(|(one, other)| one != other);
+        differ.filter_map(|(one, other)| Some(one.as_ref().or(other.as_ref())?.key))
+    }
+}
+
 /// Something wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardProblem {

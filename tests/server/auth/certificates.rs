@@ -174,7 +174,8 @@ fn revoke_with(version: &'static SupportedProtocolVersion) {
     let fresh = client("alice", 10);
     assert!(shake(&fresh).is_err());
     let revoked = "amaters_tls_handshake_failures_total{reason=\"revoked\"}";
-    assert_eq!(sample(&metrics(served_by(&server)), revoked), 3.0);
+    let counted = || sample(&metrics(served_by(&server)), revoked);
+    eventually("they are counted", || counted() == 3.0);
     // Who is still welcome shows the certificate again.
     assert!(!shake(&bob).unwrap().is_resumed());
     assert!(shake(&bob).unwrap().is_resumed());
@@ -187,4 +188,17 @@ fn revoke_with(version: &'static SupportedProtocolVersion) {
     site.revoke(3, &[]);
     server.wait_for("TLS credentials reloaded");
     assert!(shake(&alice).is_ok());
+    let reloads = || -> Vec<Value> {
+        site.audit().into_iter().filter(|line| line["action"] == "tls.reload").collect()
+    };
+    eventually("all is recorded", || reloads().len() == 3);
+    let [first, second, third] = reloads().try_into().unwrap();
+    for line in [first, third] {
+        assert_eq!(
+            (&line["result"], &line["metadata"]["trust"]),
+            (&"success".into(), &"changed".into())
+        );
+    }
+    assert_eq!(second["result"], "failure", "{second}");
+    assert!(second["error"].as_str().unwrap().contains("revoked.crl: "), "{second}");
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::site::{Caller, Site, api_key, in_band, key_of, write_config};
 use crate::{
+    audit::lines,
     guide::reload::reload,
+    harness::eventually,
     wire::{
         client::bounded,
         queries::{blob, get, request, set},
@@ -134,7 +136,7 @@ async fn roles_and_settings_are_live_and_a_wrong_file_changes_nothing() {
 /// Nobody sends a signal: the files are looked at every ten seconds.
 #[tokio::test]
 async fn files_are_looked_at_now_and_then_and_what_is_wrong_is_told_once() {
-    let mut site = Site::new(&keys(&["old"]), "", "");
+    let mut site = Site::new(&keys(&["old"]), "", "audit_log_path = \"audit.log\"");
     bounded(async {
         let (old, new) = (site.holder("old").await, site.holder("new").await);
         site.folder.write("keys.json", "[{\"id\": ");
@@ -148,4 +150,17 @@ async fn files_are_looked_at_now_and_then_and_what_is_wrong_is_told_once() {
         assert_eq!(code(&old, get("c", "k")).await, 3000);
     })
     .await;
+    let reloads = || -> Vec<Value> {
+        let lines = lines(&site.folder.path().join("audit.log")).into_iter();
+        lines.filter(|line| line["action"] == "auth.reload").collect()
+    };
+    eventually("both looks are recorded", || reloads().len() == 2);
+    let [wrong, right] = reloads().try_into().unwrap();
+    assert_eq!(wrong["result"], "failure", "{wrong}");
+    assert!(wrong["error"].as_str().unwrap().contains("line 1 column 8"), "{wrong}");
+    assert_eq!(right["result"], "success", "{right}");
+    for line in [wrong, right] {
+        assert_eq!(line["event_type"], "config_change", "{line}");
+        assert_eq!(line["resource"], "auth.api_key.keys_file", "{line}");
+    }
 }

@@ -2,12 +2,17 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 
+use serde_json::Value;
+
 use super::{
     Site,
     authority::{EXPIRED, OLDER, Pair},
     clients::{Hand, config, has_openssl, openssl_serial},
 };
-use crate::harness::{Folder, Server};
+use crate::{
+    audit::lines,
+    harness::{Folder, Server, eventually},
+};
 
 /// The line that an operator waits for, with what follows it.
 const RELOADED: &str = "TLS credentials reloaded: subject CN=db.example, serial ";
@@ -179,4 +184,32 @@ fn open_connections_go_on_and_sessions_are_resumed_across_a_rotation() {
     site.authority.server(2).write(site.path());
     arrives(&site, &mut server, 2);
     assert!(Hand::shake(server.address, &config).unwrap().is_resumed());
+}
+
+#[test]
+fn what_became_of_the_files_is_in_the_audit() {
+    let site = Site::new("[authz]\naudit_log_path = \"audit.log\"\n");
+    let mut server = site.serve();
+    let next = site.authority.server(2);
+    next.write_key(site.path());
+    server.wait_for("TLS credentials not reloaded, the old ones stay: ");
+    next.write(site.path());
+    arrives(&site, &mut server, 2);
+    let told = || -> Vec<Value> {
+        let lines = lines(&site.path().join("audit.log")).into_iter();
+        lines.filter(|line| line["action"] == "tls.reload").collect()
+    };
+    eventually("both are recorded", || told().len() == 2);
+    let [wrong, right] = told().try_into().unwrap();
+    assert_eq!(
+        (&wrong["event_type"], &wrong["result"]),
+        (&"config_change".into(), &"failure".into())
+    );
+    let error = wrong["error"].as_str().unwrap();
+    assert!(error.contains("the private key is not that of the certificate"), "{wrong}");
+    assert_eq!(right["result"], "success", "{right}");
+    assert!(right["resource"].as_str().unwrap().ends_with("server.crt"), "{right}");
+    assert_eq!(right["metadata"]["trust"], "unchanged", "{right}");
+    let served = right["metadata"]["served"].as_str().unwrap();
+    assert!(served.starts_with("subject CN=db.example, serial 02, expires "), "{right}");
 }
