@@ -15,6 +15,7 @@ use serde_json::Value;
 use tonic::transport::Channel;
 
 use crate::{
+    audit::lines,
     harness::{Folder, eventually},
     wire::{
         client::{Client, FORGETFUL, Kind, ONE, Site, TWO, bounded, durable_kinds},
@@ -255,7 +256,8 @@ fn listing(path: &Path) -> BTreeSet<PathBuf> {
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_roots() {
-    let site = Site::new(fastest(), "[admin]\npath_roots = [\"extra\"]\n");
+    let more = "[admin]\npath_roots = [\"extra\"]\n[authz]\naudit_log_path = \"audit.log\"\n";
+    let site = Site::new(fastest(), more);
     bounded(async {
         let client = site.client().await;
         fill(&client, 0).await;
@@ -276,6 +278,7 @@ async fn no_path_leads_out_of_the_roots() {
         let before = listing(site.folder.path());
         let long = format!("{}/x", "d".repeat(300));
         let deep = "d/".repeat(4000);
+        let mut attacks = Vec::new();
         let outside = outside.to_str().unwrap().to_owned();
         for path in [
             "../outside/b",
@@ -300,7 +303,8 @@ async fn no_path_leads_out_of_the_roots() {
                 format!("RESTORE \"{path}\""),
                 format!("VERIFY \"{path}\""),
             ] {
-                refused(&client, &words).await;
+                let command = words.split(' ').next().unwrap().to_owned();
+                attacks.push((command, refused(&client, &words).await));
             }
         }
         let text = refused(&client, "BACKUP /etc/b").await.message;
@@ -309,6 +313,18 @@ async fn no_path_leads_out_of_the_roots() {
         // Of the longest name, what lies above it is a name like any other.
         after.retain(|path| !path.to_string_lossy().contains("/d/"));
         assert_eq!(after, before);
+        // Each is in the audit, with what was said to it.
+        let told = || -> Vec<(String, String)> {
+            let word = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
+            let lines = lines(&site.folder.path().join("audit.log")).into_iter();
+            let failed = lines.filter(|line| line["result"] == "failure");
+            failed.map(|line| (word(&line, "action"), word(&line, "error"))).collect()
+        };
+        eventually("all attacks are recorded", || told().len() >= attacks.len());
+        for ((action, error), (command, answer)) in told().iter().zip(&attacks) {
+            assert_eq!(action, command);
+            assert!(answer.message.starts_with(error.trim_end_matches('…')), "{error}: {answer:?}");
+        }
     })
     .await;
 }
