@@ -1,13 +1,13 @@
 //! The flags that every command takes: where the server is, who asks, and whom to trust.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use clap::Args;
 
 use super::{failure::Failure, settings::Layer};
 
 /// Flags that every command takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct Flags {
     /// Take the settings of this profile of the configuration file.
     #[arg(long, global = true, value_name = "NAME", help_heading = "Server")]
@@ -71,6 +71,16 @@ pub(crate) struct Flags {
     tls_server_name: Option<String>,
 }
 
+impl fmt::Debug for Flags {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { profile, config, address, .. } = self;
+        let mut told = f.debug_struct("Flags");
+        told.field("profile", profile).field("config", config).field("address", address);
+        told.finish_non_exhaustive()
+    }
+}
+
 impl Flags {
     /// What may be said for one command of a shell: the collection.
     pub(crate) fn of_one_command(&self) -> Result<Option<String>, Failure> {
@@ -103,5 +113,17 @@ impl Flags {
             tls_key: flags.tls_key,
             tls_server_name: flags.tls_server_name,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_for_logs() {
+        let secret = || Some("hunter2".to_owned());
+        let flags = Flags { token: secret(), api_key: secret(), ..Flags::default() };
+        assert!(!format!("{flags:?}").contains("hunter"), "{flags:?}");
     }
 }

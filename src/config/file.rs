@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::{self, Read as _},
     ops::Range,
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const MISTAKES_MAX: usize = 20;
 
 /// A configuration file that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct File {
     /// Its path as it was named.
     pub(crate) path: PathBuf,
@@ -29,6 +29,13 @@ pub(crate) struct File {
     text: String,
     /// Where its lines begin, ascending, the first at 0.
     lines: Vec<usize>,
+}
+
+impl fmt::Debug for File {
+    /// Without its text, which may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lines of {}", self.lines.len(), self.path.display())
+    }
 }
 
 impl File {

@@ -177,3 +177,14 @@ fn the_memory_engine_has_no_log_that_could_be_off() {
                     storage.wal.enabled, storage.wal.sync_mode";
     assert_eq!(config.notices, [expected]);
 }
+
+#[test]
+fn a_secret_is_in_no_text_of_a_configuration_that_is_checked() {
+    let secret = "hunter2 is thirty-two bytes or more";
+    let auth = "[auth]\nenabled = true\nmethods = [\"jwt\"]\n[auth.jwt]\nenabled = true\n";
+    let config = load(&format!("{auth}secret = \"{secret}\"")).unwrap();
+    let raw: super::raw::Raw = config.written.tables().try_into().unwrap();
+    assert_eq!(raw.auth.jwt.secret.as_deref(), Some(secret));
+    let debug = format!("{config:?} {raw:?}");
+    assert!(!debug.contains("hunter2") && debug.contains("auth.jwt.secret"), "{debug}");
+}

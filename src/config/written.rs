@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
 }
 
 /// A value outside the file, as text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Assignment {
     /// The key it is for.
     pub(crate) key: &'static str,
@@ -65,7 +65,7 @@ pub(crate) struct Assignment {
 }
 
 /// One value and its place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Entry {
     /// Of its key's kind, in its range.
     pub(crate) value: Value,
@@ -74,9 +74,27 @@ pub(crate) struct Entry {
 }
 
 /// The values of all keys that have one.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Written {
     entries: BTreeMap<&'static str, Entry>,
+}
+
+impl fmt::Debug for Assignment {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = shown(self.key, &Value::String(self.text.clone()));
+        write!(f, "{} = {text} ({})", self.key, self.origin)
+    }
+}
+
+impl fmt::Debug for Written {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = |(path, entry): (&&'static str, &Entry)| {
+            (*path, format!("{} ({})", shown(path, &entry.value), entry.origin))
+        };
+        f.debug_map().entries(self.entries.iter().map(told)).finish()
+    }
 }
 
 /// The layers put over each other, and everything that is wrong with single values.
@@ -345,5 +363,10 @@ mod tests {
         let written = Gathered::new(Some(&toml), &[]).written;
         assert_eq!(written.shown("auth.jwt.secret"), "(secret)");
         assert!(!refused("[auth.jwt]\nsecret = [\"hunter2\"]").contains("hunter2"));
+        let assigned = [flag("auth.jwt.secret", "hunter3"), flag("server.cores", "3")];
+        let gathered = Gathered::new(Some(&toml), &assigned);
+        let debug = format!("{toml:?} {assigned:?} {gathered:?} {written:?}");
+        assert!(!debug.contains("hunter"), "{debug}");
+        assert!(debug.contains("server.cores") && debug.contains("(secret)"), "{debug}");
     }
 }
