@@ -1,4 +1,7 @@
 //! As much of DER as a public key needs (X.690; RFC 5280, 4.1; RFC 8017, A.1.1).
+//!
+//! `x509-parser`, which reads certificates, takes lengths with digits to spare, negative numbers, and elements that should not
+//! be there; what it accepts would have to be checked here all the same.
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
@@ -135,6 +138,18 @@ mod tests {
         assert_eq!(PublicKey::read(&kinds[1]), Some(PublicKey::P256(&point)));
         assert_eq!(PublicKey::read(&info(ED25519, &[5, 0], &[7; 32])), None);
         assert_eq!(PublicKey::read(&info(&[1], &[], &[7; 32])), None);
+    }
+
+    #[test]
+    fn lengths_have_one_spelling() {
+        let key = info(ED25519, &[], &[7; 32]);
+        let long = [&[SEQUENCE, 0x81], &key[1..]].concat();
+        let longer = [&[SEQUENCE, 0x82, 0], &key[1..]].concat();
+        let endless = [&[SEQUENCE, 0x80], &key[2..], &[0, 0]].concat();
+        assert!(PublicKey::read(&key).is_some());
+        for wrong in [long, longer, endless] {
+            assert_eq!(PublicKey::read(&wrong), None, "{wrong:02x?}");
+        }
     }
 
     #[test]
