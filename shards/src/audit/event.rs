@@ -122,6 +122,12 @@ impl Event {
         }
     }
 
+    /// The same, but it happens now.
+    #[must_use]
+    pub fn now(self) -> Self {
+        Self { unix_millis: unix_time().as_millis() as u64, ..self }
+    }
+
     /// What was to be done.
     #[must_use]
     pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {

@@ -16,6 +16,7 @@ use super::{
     verdict::{Verdict, note},
 };
 use crate::{
+    audit::Event,
     core::Core,
     failure::Failure,
     net::peer::Peer,
@@ -158,6 +159,11 @@ impl Access {
     /// A command that was let through failed.
     pub fn command_failed(&self, core: &Core, command: &str, why: &dyn fmt::Display) {
         record::failed(core, &self.peer, &self.principal, command, why);
+    }
+
+    /// The same for whoever finds out later: the event, without why.
+    pub fn failure_of(&self, command: &str) -> Event {
+        record::failure(&self.peer, &self.principal, command)
     }
 }
 

@@ -66,10 +66,13 @@ pub(super) fn failed(
     command: &str,
     why: &dyn fmt::Display,
 ) {
-    let _ = core.record(|| {
-        let event = Event::new(Kind::Admin, AuditResult::Failure).error(why.to_string());
-        by(event, principal).action(command.to_owned()).resource("server").from(peer.address.ip())
-    });
+    let _ = core.record(|| failure(peer, principal, command).error(why.to_string()));
+}
+
+/// The event of a command that fails, without why.
+pub(super) fn failure(peer: &Peer, principal: &Principal, command: &str) -> Event {
+    let event = by(Event::new(Kind::Admin, AuditResult::Failure), principal);
+    event.action(command.to_owned()).resource("server").from(peer.address.ip())
 }
 
 /// Counts, and now and then records, that somebody asks for more than is granted; gives what they are told.

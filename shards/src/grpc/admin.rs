@@ -59,7 +59,7 @@ pub async fn serve(
     } else {
         access.authorize_admin(core, command)?;
     }
-    let done = perform(core, method, message, outbound).await;
+    let done = perform(Call { core, access, command }, method, message, outbound).await;
     match &done {
         Ok(Told { failed: Some(why) }) => access.command_failed(core, command, why),
         Err(Trouble::Failure(failure)) => access.command_failed(core, command, failure),
@@ -90,6 +90,14 @@ fn command(method: Method, message: &Bytes) -> Result<(&'static str, bool), Trou
     })
 }
 
+/// A call that was let through.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    core: &'a Rc<Core>,
+    access: &'a Access,
+    command: &'static str,
+}
+
 /// An answer was given.
 #[derive(Default)]
 struct Told {
@@ -99,18 +107,19 @@ struct Told {
 
 /// Does what somebody may have done.
 async fn perform(
-    core: &Rc<Core>,
+    call: Call<'_>,
     method: Method,
     message: Bytes,
     outbound: &mut Outbound,
 ) -> Result<Told, Trouble> {
+    let core = call.core;
     match method {
         Method::AdminBackup => {
             let wire::BackupRequest { directory, incremental, parent, detach } = decode(message)?;
             let parent = Some(parent).filter(|parent| !parent.is_empty());
             let keep = Keep::default();
             let work = Work::Backup { directory, incremental, parent, keep };
-            return job::run(core, outbound, work, detach).await;
+            return job::run(call, outbound, work, detach).await;
         }
         Method::AdminRestore => {
             let request: wire::RestoreRequest = decode(message)?;
@@ -118,18 +127,18 @@ async fn perform(
             let collection = if collection.is_empty() { "default".into() } else { collection };
             check::collection(&collection)?;
             let work = Work::Restore { directory, replace, dry_run, collection };
-            return job::run(core, outbound, work, detach).await;
+            return job::run(call, outbound, work, detach).await;
         }
         Method::AdminVerify => {
             let wire::VerifyRequest { directory, detach } = decode(message)?;
             let directory = Some(directory).filter(|directory| !directory.is_empty());
-            return job::run(core, outbound, Work::Verify { directory }, detach).await;
+            return job::run(call, outbound, Work::Verify { directory }, detach).await;
         }
         Method::AdminCompact => {
             let wire::CompactRequest { collection, detach } = decode(message)?;
             let collection = Some(collection).filter(|name| !name.is_empty());
             collection.as_deref().map(check::collection).transpose()?;
-            return job::run(core, outbound, Work::Compact { collection }, detach).await;
+            return job::run(call, outbound, Work::Compact { collection }, detach).await;
         }
         Method::AdminListJobs => {
             let jobs = core.process.jobs.list().iter().map(|job| messages::job(job)).collect();

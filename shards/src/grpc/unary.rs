@@ -160,7 +160,7 @@ pub async fn query(
     authorize::plan(core, access, &plan)?;
     if let Plan::Command(command) = plan {
         let name = command.name();
-        let answered = admin::run(core, command).await;
+        let answered = admin::run(core, access, command).await;
         return answered.inspect_err(|failure| access.command_failed(core, name, failure));
     }
     let deadline = limit.deadline(request.timeout_ms);

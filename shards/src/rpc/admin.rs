@@ -21,7 +21,9 @@ use bytes::Bytes;
 
 use self::{jobs::Order, logs::Logs};
 use super::check;
-use crate::{core::Core, failure::Failure, recent::merge, router::operation::Reply};
+use crate::{
+    auth::access::Access, core::Core, failure::Failure, recent::merge, router::operation::Reply,
+};
 
 /// A command.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +98,7 @@ fn alone(name: &str, words: &[String], command: Command) -> Result<Command, Fail
 ///
 /// # Errors
 /// What it refuses.
-pub async fn run(core: &Rc<Core>, command: Command) -> Result<Reply, Failure> {
+pub async fn run(core: &Rc<Core>, access: &Access, command: Command) -> Result<Reply, Failure> {
     let json = match command {
         Command::Unknown => return Ok(Reply::Value(None)),
         Command::Logs(logs) => {
@@ -107,7 +109,7 @@ pub async fn run(core: &Rc<Core>, command: Command) -> Result<Reply, Failure> {
         Command::Metrics => figures::metrics(core),
         Command::ClusterInfo => figures::cluster_info(core),
         Command::Nodes => figures::nodes(core),
-        Command::Job(order) => jobs::run(core, order).await?,
+        Command::Job(order) => jobs::run(core, access, order).await?,
     };
     Ok(Reply::Value(Some(check::value(Bytes::from(json.to_string()), None)?)))
 }

@@ -1,6 +1,6 @@
 //! `AdminService` and who may call it: for everybody else nothing of it is done, whatever they ask, and the audit says so.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use amaters_proto::admin::v1 as wire;
 use rustix::process::Signal;
@@ -108,6 +108,14 @@ fn told(site: &Site, id: Option<&str>) -> Vec<(String, String, String)> {
     lines.map(|line| (word(&line, "action"), word(&line, "result"), word(&line, "error"))).collect()
 }
 
+/// So many values of 50 kB.
+async fn fill(admin: &Caller, count: u64) {
+    for number in 0..count {
+        let value = blob(ciphertext(50_000, number));
+        admin.ask(set("c", format!("{number}"), value)).await.unwrap();
+    }
+}
+
 fn names(site: &Site) -> BTreeSet<String> {
     let entries = fs::read_dir(site.folder.path().join("data/snapshots")).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -120,10 +128,7 @@ async fn whoever_may_not_calls_every_method_and_nothing_of_it_is_done() {
         let admin = site.holder("admin").await;
         assert_eq!(backup(&admin, "good", false).await.unwrap().state(), wire::JobState::Done);
         // What a restore of it would take away, and enough for a job that runs meanwhile.
-        for number in 0..100 {
-            let value = blob(ciphertext(50_000, number));
-            admin.ask(set("c", format!("{number}"), value)).await.unwrap();
-        }
+        fill(&admin, 100).await;
         let request =
             wire::BackupRequest { directory: "slow".into(), detach: true, ..Default::default() };
         let mut slow =
@@ -232,6 +237,49 @@ async fn whoever_may_does_it_and_both_what_was_let_through_and_what_failed_are_r
     }
     let stop = told(&site, None).pop().unwrap();
     assert_eq!((stop.0.as_str(), stop.1.as_str()), ("server.stop", "success"));
+}
+
+/// Nobody is there any more to be told, and the audit is.
+#[tokio::test]
+async fn a_job_for_which_nobody_waits_is_recorded_when_it_fails() {
+    let site = site("", "[snapshot]\nrate_mb_per_second = 1");
+    bounded(async {
+        let admin = site.holder("admin").await;
+        fill(&admin, 300).await;
+        let request = wire::BackupRequest { directory: "left".into(), ..Default::default() };
+        let mut left =
+            admin.admin().backup(admin.with_headers(request)).await.unwrap().into_inner();
+        left.message().await.unwrap().unwrap();
+        drop(left);
+        let failures = || -> Vec<String> {
+            let lines = told(&site, Some("admin")).into_iter();
+            let failed = lines.filter(|line| (&*line.0, &*line.1) == ("BACKUP", "failure"));
+            failed.map(|line| line.2).collect()
+        };
+        wait_until("the one that was left is recorded", || failures().len() == 1).await;
+
+        // A command is answered before its job has ended.
+        let answer = admin.data("any", "__admin__:BACKUP late").await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["status"], "running", "{answer}");
+        assert_eq!(failures().len(), 1);
+        admin.data("any", &format!("__admin__:CANCEL {}", answer["job_id"])).await.unwrap();
+        wait_until("the late one is recorded", || failures().len() == 2).await;
+        assert!(failures().iter().all(|why| why.contains("cancelled")), "{:?}", failures());
+        assert_eq!(names(&site), BTreeSet::new());
+    })
+    .await;
+}
+
+/// Waits until it is so, while connections go on.
+async fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what}: not so after 30 s");
 }
 
 #[tokio::test]

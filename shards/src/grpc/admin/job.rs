@@ -1,8 +1,8 @@
 //! A job and its stream.
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
-use super::{Told, encoded, messages, pause, tell};
+use super::{Call, Told, encoded, messages, pause, tell};
 use crate::{
     core::Core,
     failure::Failure,
@@ -12,6 +12,7 @@ use crate::{
         status::{Code, Status},
     },
     jobs::{Job, Work},
+    rpc::admin::jobs::follow,
 };
 
 /// Ends a job when its stream ends before it.
@@ -27,14 +28,18 @@ impl Drop for Leash {
 
 /// Begins a job and tells how it goes, to its end.
 pub(super) async fn run(
-    core: &Rc<Core>,
+    call: Call<'_>,
     outbound: &mut Outbound,
     work: Work,
     detach: bool,
 ) -> Result<Told, Trouble> {
+    let Call { core, access, command } = call;
     let job = core.process.jobs.submit(work, false).map_err(Failure::from)?;
     let _leash = Leash(Some(Arc::clone(&job)).filter(|_| !detach));
-    watch(outbound, &job).await?;
+    if let Err(gone) = watch(outbound, &job).await {
+        follow(core, job, access.failure_of(command));
+        return Err(gone);
+    }
     let failed = job.result().and_then(|result| result.as_ref().err());
     Ok(Told { failed: failed.map(ToString::to_string) })
 }

@@ -11,6 +11,8 @@ use glommio::timer::sleep;
 use serde_json::{Value, json};
 
 use crate::{
+    audit::Event,
+    auth::access::Access,
     core::Core,
     failure::{Failure, without_traps},
     jobs::{Job, Outcome, State, Work},
@@ -131,8 +133,8 @@ impl Order {
 ///
 /// # Errors
 /// What the job or its words refuse.
-pub async fn run(core: &Rc<Core>, order: Order) -> Result<Value, Failure> {
-    let jobs = &core.process.jobs;
+pub async fn run(core: &Rc<Core>, access: &Access, order: Order) -> Result<Value, Failure> {
+    let (jobs, command) = (&core.process.jobs, order.name());
     let unknown =
         |id| Failure::InvalidRequest(format!("job {id} is not known: JOBS lists those that are"));
     match order {
@@ -142,7 +144,12 @@ pub async fn run(core: &Rc<Core>, order: Order) -> Result<Value, Failure> {
             while !job.has_ended() && begun.elapsed() < WAIT {
                 sleep(LOOK).await;
             }
-            answer(&job)
+            let has_ended = job.has_ended();
+            let answer = answer(&job)?;
+            if !has_ended {
+                follow(core, job, access.failure_of(command));
+            }
+            Ok(answer)
         }
         Order::List(None) => {
             Ok(json!({ "jobs": jobs.list().iter().map(|job| shown(job)).collect::<Vec<_>>() }))
@@ -157,6 +164,22 @@ pub async fn run(core: &Rc<Core>, order: Order) -> Result<Value, Failure> {
             Ok(json!({ "jobs": [shown(&job)], "status": "cancelling" }))
         }
     }
+}
+
+/// Records that a job has failed for which nobody waits any more.
+pub fn follow(core: &Rc<Core>, job: Arc<Job>, failed: Event) {
+    const LOOK: Duration = Duration::from_millis(200);
+
+    let core = Rc::clone(core);
+    glommio::spawn_local(async move {
+        while !job.has_ended() {
+            sleep(LOOK).await;
+        }
+        if let Some(Err(error)) = job.result() {
+            let _ = core.record(|| failed.now().error(error.to_string()));
+        }
+    })
+    .detach();
 }
 
 /// What came of a job, or how far it is, with the fields of its command.
