@@ -18,6 +18,7 @@ mod limits;
 mod notify;
 mod refusals;
 mod reload;
+mod remote;
 mod report;
 mod tls;
 mod torture;

@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, fs, time::Duration};
 use amaters_proto::admin::v1 as wire;
 use rustix::process::Signal;
 use serde_json::Value;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::site::{Caller, Site};
 use crate::{
     audit::lines,
     harness::eventually,
     wire::{
-        client::{bounded, ended},
+        client::{bounded, ended, last},
         queries::{blob, ciphertext, get, set},
     },
 };
@@ -41,15 +41,6 @@ fn site(limits: &str, more: &str) -> Site {
     let roles = ["admin", "operator", "user", "reader", "nothing"];
     let roles_file = format!("{ROLES}[[roles]]\nname = \"nothing\"\n");
     Site::with_roles(&roles, &[("roles.toml", &roles_file)], &authz)
-}
-
-/// The last message of a stream, which must have one.
-async fn last<T>(stream: Result<tonic::Response<Streaming<T>>, Status>) -> Result<T, Status> {
-    let (mut stream, mut last) = (stream?.into_inner(), None);
-    while let Some(message) = stream.message().await? {
-        last = Some(message);
-    }
-    Ok(last.expect("a job is told of"))
 }
 
 async fn backup(caller: &Caller, directory: &str, detach: bool) -> Result<wire::Job, Status> {

@@ -14,7 +14,7 @@ use amaters_proto::{
 use bytes::Bytes;
 use rustix::process::Signal;
 use tonic::{
-    Status, Streaming,
+    Response, Status, Streaming,
     transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
@@ -270,6 +270,15 @@ pub(crate) fn rows(outcome: Outcome) -> Vec<KeyValue> {
         Outcome::Multi(multi) => multi.values,
         other => panic!("rows were answered by {other:?}"),
     }
+}
+
+/// The last message of a stream, which must have one.
+pub(crate) async fn last<T>(stream: Result<Response<Streaming<T>>, Status>) -> Result<T, Status> {
+    let (mut stream, mut last) = (stream?.into_inner(), None);
+    while let Some(message) = stream.message().await? {
+        last = Some(message);
+    }
+    Ok(last.expect("the stream has a message"))
 }
 
 /// What came over a stream that ended well.
