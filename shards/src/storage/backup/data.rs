@@ -11,7 +11,7 @@ use super::{
 };
 use crate::storage::{
     StorageError,
-    disk::{BLOCK_BYTES, Disk},
+    disk::{BLOCK_BYTES, Disk, DiskError},
     table::Output,
 };
 
@@ -92,60 +92,62 @@ impl DataWriter {
             }
         };
         let header = draft.header(binding, open.output.position());
-        let chunk = Arc::new((header, draft));
-        open.digest(folder, Arc::clone(&chunk), parts).await?;
-        let mut bytes = 0;
-        for part in parts(&chunk) {
-            let written = open.output.write(part).await;
-            written.map_err(|error| shown(folder, error))?;
-            bytes += part.len() as u64;
-        }
-        open.entries += u64::from(chunk.1.entries);
-        Ok(bytes)
+        let written = open.write(Arc::new((header, draft))).await;
+        written.map_err(|error| shown(folder, error))
     }
 
     async fn end_file(&mut self) -> Result<(), BackupError> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         let bytes = open.output.position();
         let length = bytes.next_multiple_of(BLOCK_BYTES as u64);
-        let padding = (length - bytes) as usize;
-        open.digest(&self.folder, Arc::new([0; BLOCK_BYTES]), move |zeros| [&zeros[..padding]])
-            .await?;
-        let Open { mut output, mut digest, entries } = open;
-        let ended = async {
-            output.pad().await?;
-            output.sync().await
-        };
-        let ended = ended.await;
-        let path = output.path().to_owned();
-        output.close().await;
-        ended.map_err(|error| shown(&self.folder, error))?;
-        let (shard, number) = (self.shard, self.files.len() as u32);
-        let hash = digest.finish().await;
-        let hash = hash
-            .map_err(|error| shown(&self.folder, StorageError::io("cannot hash", &path, error)))?;
+        let ended = open.end((length - bytes) as usize).await;
+        open.output.close().await;
+        let hash = ended.map_err(|error| shown(&self.folder, error))?;
+        let (shard, number, entries) = (self.shard, self.files.len() as u32, open.entries);
         self.files.push(DataFile { shard, number, entries, bytes, length, hash });
         Ok(())
     }
 }
 
 impl Open {
+    async fn write(&mut self, chunk: Arc<Chunk>) -> Result<u64, StorageError> {
+        self.digest(Arc::clone(&chunk), parts).await?;
+        let mut bytes = 0;
+        for part in parts(&chunk) {
+            self.output.write(part).await?;
+            bytes += part.len() as u64;
+        }
+        self.entries += u64::from(chunk.1.entries);
+        Ok(bytes)
+    }
+
+    /// Makes the file durable, with so many zeros at its end, and tells its hash.
+    async fn end(&mut self, padding: usize) -> Result<[u8; 32], StorageError> {
+        self.digest(Arc::new([0; BLOCK_BYTES]), move |zeros| [&zeros[..padding]]).await?;
+        self.output.pad().await?;
+        self.output.sync().await?;
+        self.digest.finish().await.map_err(|error| self.unhashed(error))
+    }
+
     /// Has more of the file hashed.
     async fn digest<T: Send + Sync + 'static, const N: usize>(
         &mut self,
-        folder: &Folder,
         whole: Arc<T>,
         pieces: impl FnOnce(&T) -> [&[u8]; N] + Send + 'static,
-    ) -> Result<(), BackupError> {
-        let added = self.digest.add(whole, pieces).await;
-        added.map_err(|error| {
-            shown(folder, StorageError::io("cannot hash", self.output.path(), error))
-        })
+    ) -> Result<(), StorageError> {
+        self.digest.add(whole, pieces).await.map_err(|error| self.unhashed(error))
+    }
+
+    fn unhashed(&self, error: DiskError) -> StorageError {
+        StorageError::io("cannot hash", self.output.path(), error)
     }
 }
 
+/// A header and what it is of.
+type Chunk = ([u8; HEADER_BYTES], Draft);
+
 /// The parts of a chunk, in order.
-fn parts((header, draft): &([u8; HEADER_BYTES], Draft)) -> [&[u8]; 3] {
+fn parts((header, draft): &Chunk) -> [&[u8]; 3] {
     let [heads, data] = draft.parts();
     [header, heads, data]
 }
