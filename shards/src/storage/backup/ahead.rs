@@ -9,7 +9,7 @@ use std::{thread, vec};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{BackupError, Reader, stream::Entry};
+use super::{BackupError, stream::Entry};
 
 /// Lots on their way.
 const LOTS: usize = 2;
@@ -28,15 +28,15 @@ pub(super) struct Ahead {
     ended: bool,
 }
 
-/// Does `work` with what is read meanwhile.
+/// Does `work` with what `next` reads meanwhile.
 pub(super) fn read_ahead<T>(
-    reader: &mut Reader,
+    next: impl FnMut() -> Result<Option<Entry>, BackupError> + Send,
     work: impl FnOnce(&mut Ahead) -> Result<T, BackupError>,
 ) -> Result<T, BackupError> {
     thread::scope(|scope| {
         let (sender, lots) = crossbeam_channel::bounded(LOTS);
         let reading = thread::Builder::new().name("backup-reader".to_owned());
-        let reading = reading.spawn_scoped(scope, move || read(reader, &sender));
+        let reading = reading.spawn_scoped(scope, move || read(next, &sender));
         let reading =
             reading.map_err(|error| BackupError::Refused(format!("no thread: {error}")))?;
         let done = work(&mut Ahead { lots, lot: Vec::new().into_iter(), ended: false });
@@ -47,9 +47,9 @@ pub(super) fn read_ahead<T>(
 }
 
 /// Reads to the end, unless nobody listens any more.
-fn read(reader: &mut Reader, lots: &Sender<Lot>) {
+fn read(mut next: impl FnMut() -> Result<Option<Entry>, BackupError>, lots: &Sender<Lot>) {
     loop {
-        let lot = next_lot(reader);
+        let lot = next_lot(&mut next);
         let is_last = lot.as_ref().map_or(true, Vec::is_empty);
         if lots.send(lot).is_err() || is_last {
             return;
@@ -57,10 +57,10 @@ fn read(reader: &mut Reader, lots: &Sender<Lot>) {
     }
 }
 
-fn next_lot(reader: &mut Reader) -> Lot {
+fn next_lot(next: &mut impl FnMut() -> Result<Option<Entry>, BackupError>) -> Lot {
     let (mut lot, mut bytes) = (Vec::new(), 0);
     while bytes < LOT_BYTES && lot.len() < LOT_ENTRIES {
-        let Some(entry) = reader.next_entry()? else { break };
+        let Some(entry) = next()? else { break };
         bytes += entry.key.len() + entry.data.len();
         lot.push(entry);
     }
@@ -83,5 +83,51 @@ impl Ahead {
             self.ended = lot.is_empty();
             self.lot = lot.into_iter();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::chunk::Kept, *};
+
+    fn entry(number: u64) -> Entry {
+        let key = Box::from(number.to_be_bytes());
+        Entry { collection: "c".into(), key, kept: Kept::Deleted, data: vec![7; 1000].into() }
+    }
+
+    #[test]
+    fn everything_comes_in_order_and_the_end_comes_as_often_as_one_asks() {
+        let mut numbers = 0..5000;
+        let found = read_ahead(
+            || Ok(numbers.next().map(entry)),
+            |ahead| {
+                let mut found = Vec::new();
+                while let Some(entry) = ahead.next_entry()? {
+                    found.push(entry.key);
+                }
+                assert!(ahead.next_entry()?.is_none());
+                Ok(found)
+            },
+        );
+        let expected: Vec<_> = (0..5000).map(|number| entry(number).key).collect();
+        assert_eq!(found.unwrap(), expected);
+    }
+
+    #[test]
+    fn whoever_has_enough_does_not_wait_and_failures_of_the_reader_are_heard_of() {
+        let endless = read_ahead(|| Ok(Some(entry(1))), |ahead| ahead.next_entry());
+        assert!(endless.unwrap().is_some());
+        let to_the_end = |ahead: &mut Ahead| {
+            while ahead.next_entry()?.is_some() {}
+            Ok(())
+        };
+        let mut numbers = 0..3000;
+        let cancelled = read_ahead(
+            || numbers.next().map(entry).map(Some).ok_or(BackupError::Cancelled),
+            to_the_end,
+        );
+        assert!(matches!(cancelled, Err(BackupError::Cancelled)));
+        let panicked = read_ahead(|| panic!("on purpose"), to_the_end);
+        assert!(panicked.unwrap_err().to_string().contains("panicked"));
     }
 }

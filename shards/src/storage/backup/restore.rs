@@ -85,10 +85,13 @@ pub fn stage_all(
 ) -> Result<(Vec<Staged>, Restored), BackupError> {
     let disk: Rc<dyn Disk> = Rc::new(StdDisk);
     control.expect_bytes(reader.bytes_total());
-    read_ahead(reader, |ahead| {
-        let mut next = || ahead.next_entry();
-        at_once(stage_on(disk, places, partition, &mut next, control))
-    })
+    read_ahead(
+        || reader.next_entry(),
+        |ahead| {
+            let mut next = || ahead.next_entry();
+            at_once(stage_on(disk, places, partition, &mut next, control))
+        },
+    )
 }
 
 /// Where rows come from; none at the end.
@@ -151,18 +154,21 @@ pub fn make_shards(
     let disk: Rc<dyn Disk> = Rc::new(StdDisk);
     let places = at_once(make_places(&*disk, to, &reader.collections()))?;
     control.expect_bytes(reader.bytes_total());
-    read_ahead(reader, |ahead| {
-        let mut next = || ahead.next_entry();
-        at_once(async {
-            let staged =
-                stage_on(Rc::clone(&disk), places.clone(), &to.partition, &mut next, control);
-            let (staged, restored) = staged.await?;
-            for (staged, place) in staged.iter().zip(&places) {
-                begin(Rc::clone(&disk), place, staged, to.level).await?;
-            }
-            Ok(restored)
-        })
-    })
+    read_ahead(
+        || reader.next_entry(),
+        |ahead| {
+            let mut next = || ahead.next_entry();
+            at_once(async {
+                let staged =
+                    stage_on(Rc::clone(&disk), places.clone(), &to.partition, &mut next, control);
+                let (staged, restored) = staged.await?;
+                for (staged, place) in staged.iter().zip(&places) {
+                    begin(Rc::clone(&disk), place, staged, to.level).await?;
+                }
+                Ok(restored)
+            })
+        },
+    )
 }
 
 /// The folders of new shards, and what those need who fill them.
