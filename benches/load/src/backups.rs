@@ -55,7 +55,7 @@ pub struct Plan {
     pub quiet: Duration,
     /// How often backup, `cp`, verification and restore are measured in turn.
     pub rounds: usize,
-    /// The core of the server; without it, the scheduler chooses among all.
+    /// The CPU of the server's only reactor; without it, there is one for each CPU.
     pub server_core: Option<usize>,
 }
 
@@ -64,8 +64,7 @@ pub struct Plan {
 /// # Errors
 /// The server does not start or does not answer, or a job fails.
 pub fn backups(program: &Path, folder: &Path, plan: &Plan, say: Say<'_>) -> io::Result<()> {
-    let config = "[server]\nshutdown_timeout_secs = 5\n[storage.wal]\nsync_mode = \"interval\"\n";
-    let server = Server::amaters_in(program, plan.server_core, config, data_folder_in(folder)?)?;
+    let server = Server::amaters_in(program, None, &config(plan), data_folder_in(folder)?)?;
     let run = Run { plan, say, admin: Admin { address: server.address }, server };
     let book = run.load()?;
     run.sets_alone()?;
@@ -78,6 +77,13 @@ pub fn backups(program: &Path, folder: &Path, plan: &Plan, say: Say<'_>) -> io::
     run.incremental(&book)?;
     run.sets_beside("a restore that replaces everything", || run.admin.restore("incremental"))?;
     run.server.stop().map(drop)
+}
+
+/// Its reactor has a CPU; what works beside it may have others.
+fn config(plan: &Plan) -> String {
+    let cores =
+        plan.server_core.map_or_else(String::new, |core| format!("cores = \"{core}-{core}\"\n"));
+    format!("[server]\n{cores}[storage.wal]\nsync_mode = \"interval\"\n")
 }
 
 struct Run<'a> {

@@ -119,7 +119,7 @@ struct Backups {
     /// How often backup, `cp`, verification and restore are measured in turn.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Core of the server.
+    /// CPU of the server's only reactor; without it, there is one for each CPU.
     #[arg(long)]
     server_core: Option<usize>,
 }
