@@ -30,6 +30,8 @@ use crate::{
 
 /// Backups in the short form.
 const BACKUPS: usize = 6;
+/// Fewer than so many backups come before the moment in which a kill may come.
+const BACKUPS_IN_LIFE: u32 = 12;
 /// Backups of one data directory.
 const BACKUPS_IN_FOLDER: usize = 50;
 
@@ -79,6 +81,10 @@ async fn back_up(
         let mut tasks = customers::start(server.address, &ledger, random.next() >> 1).await;
         let (keeper, seed) = (Rc::clone(&notes), random.next());
         tasks.push(spawn_local(keep(server.address, Rc::clone(&ledger), keeper, seed)));
+        // Time alone would not do: on a busy machine a backup may take longer than any of these lives.
+        for _ in 0..random.below(BACKUPS_IN_LIFE) {
+            patiently(one_more(&notes)).await;
+        }
         kill_within(LIFE_MS, &mut server, tasks, random).await;
         kills += 1;
         server = setting.serve(folder);
@@ -103,6 +109,14 @@ async fn back_up(
     }
     let unfinished = names.iter().filter(|name| name.ends_with(".partial")).count();
     (taken, kills, unfinished)
+}
+
+/// Waits until another backup has been taken.
+async fn one_more(notes: &Notes) {
+    let before = notes.borrow().len();
+    while notes.borrow().len() == before {
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Takes one backup after the other, until the server is gone.
