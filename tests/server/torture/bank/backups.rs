@@ -127,18 +127,35 @@ async fn keep(address: SocketAddr, ledger: Shared, notes: Notes, seed: u64) {
         let name = format!("b{}", random.next());
         let kind = ["full", "incremental"][random.below(2) as usize];
         let before = ledger.borrow().known();
-        let words = format!("__admin__:BACKUP {name} {kind}");
-        match client.ask(get("any", words).query.unwrap()).await {
-            Ok(Outcome::Single(single)) => {
-                let answer: Value = serde_json::from_slice(&single.value.unwrap().data).unwrap();
-                assert_eq!(answer["status"], "success", "{answer}");
-                let between = before.into_iter().zip(ledger.borrow().tried_to()).collect();
-                let incremental = answer["kind"] == "incremental";
-                notes.borrow_mut().push(Taken { name, incremental, between });
+        let Some(mut answer) = asked(&client, &format!("BACKUP {name} {kind}")).await else {
+            return;
+        };
+        // A command waits five seconds for its job.
+        while answer["status"] == "running" {
+            sleep(Duration::from_millis(100)).await;
+            let words = format!("JOBS {}", answer["job_id"]);
+            let Some(mut jobs) = asked(&client, &words).await else { return };
+            let job = &mut jobs["jobs"][0];
+            match job["state"].as_str() {
+                Some("waiting" | "running") => {}
+                _ => answer = job["result"].take(),
             }
-            Err(Trouble::Gone(_)) => return,
-            other => panic!("{other:?}"),
         }
+        assert_eq!(answer["status"], "success", "{answer}");
+        let incremental = answer["kind"] == "incremental";
+        let between = before.into_iter().zip(ledger.borrow().tried_to()).collect();
+        notes.borrow_mut().push(Taken { name, incremental, between });
+    }
+}
+
+/// The answer to an admin command; none once the server is gone.
+async fn asked(client: &Client, words: &str) -> Option<Value> {
+    match client.ask(get("any", format!("__admin__:{words}")).query.unwrap()).await {
+        Ok(Outcome::Single(single)) => {
+            Some(serde_json::from_slice(&single.value.unwrap().data).unwrap())
+        }
+        Err(Trouble::Gone(_)) => None,
+        other => panic!("{other:?}"),
     }
 }
 
