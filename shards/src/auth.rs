@@ -37,7 +37,7 @@ mod store;
 pub(crate) mod verdict;
 
 pub use self::{
-    action::{Action, Keys, Target},
+    action::{Action, Keys, ServerCommand, Target},
     guard::Guard,
     jwt::{Algorithm, Family},
     principal::{AuthMethod, Principal},

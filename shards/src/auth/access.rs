@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    action::{Action, Target},
+    action::{Action, ServerCommand, Target},
     guard::{Guard, Recognised},
     principal::{AuthMethod, Principal},
     record,
@@ -138,7 +138,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Failure::Forbidden`].
-    pub fn authorize_admin(&self, core: &Core, command: &str) -> Result<(), Failure> {
+    pub fn authorize_admin(&self, core: &Core, command: ServerCommand<'_>) -> Result<(), Failure> {
         self.check(core, Action::Admin, Target::Server(command))
     }
 
@@ -147,9 +147,9 @@ impl Access {
     ///
     /// # Errors
     /// [`Failure::Forbidden`], [`Failure::NotLocal`].
-    pub fn authorize_order(&self, core: &Core, command: &str) -> Result<(), Failure> {
+    pub fn authorize_order(&self, core: &Core, command: ServerCommand<'_>) -> Result<(), Failure> {
         self.authorize_admin(core, command)?;
-        let decided = core.process.admin_locality.check(self.peer.address.ip(), command);
+        let decided = core.process.admin_locality.check(self.peer.address.ip(), command.name);
         if self.principal.method == AuthMethod::Unasked {
             record::order(core, &self.peer, command, &decided)?;
         }
@@ -157,12 +157,12 @@ impl Access {
     }
 
     /// A command that was let through failed.
-    pub fn command_failed(&self, core: &Core, command: &str, why: &dyn fmt::Display) {
+    pub fn command_failed(&self, core: &Core, command: ServerCommand<'_>, why: &dyn fmt::Display) {
         record::failed(core, &self.peer, &self.principal, command, why);
     }
 
     /// The same for whoever finds out later: the event, without why.
-    pub fn failure_of(&self, command: &str) -> Event {
+    pub fn failure_of(&self, command: ServerCommand<'_>) -> Event {
         record::failure(&self.peer, &self.principal, command)
     }
 }

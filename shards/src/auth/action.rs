@@ -80,8 +80,17 @@ pub enum Target<'a> {
         /// Which entries.
         keys: Keys<'a>,
     },
-    /// The server, by this command.
-    Server(&'a str),
+    /// The server.
+    Server(ServerCommand<'a>),
+}
+
+/// What the server is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerCommand<'a> {
+    /// As `BACKUP`.
+    pub name: &'a str,
+    /// On what, for the audit; empty where that says nothing.
+    pub subject: &'a str,
 }
 
 /// Which entries of a collection.

@@ -214,7 +214,7 @@ mod tests {
     use amaters_fuzz::Campaign;
 
     use super::*;
-    use crate::auth::action::Keys;
+    use crate::auth::action::{Keys, ServerCommand};
 
     const FILE: &str = r#"
 [[policies]]
@@ -269,7 +269,11 @@ actions = ["admin"]
         assert!(!rule.applies(Action::Read, &secret, HERE));
         assert!(!rule.applies(Action::Write, &secret, inside));
         assert!(!rule.applies(Action::Read, &entries("users2", Keys::One(b"secret:1")), inside));
-        assert!(!rule.applies(Action::Read, &Target::Server("STATS"), inside));
+        assert!(!rule.applies(
+            Action::Read,
+            &Target::Server(ServerCommand { name: "STATS", subject: "" }),
+            inside
+        ));
     }
 
     #[test]

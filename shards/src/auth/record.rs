@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    action::{Action, Keys, Target},
+    action::{Action, Keys, ServerCommand, Target},
     principal::{AuthMethod, Principal},
     verdict::Verdict,
 };
@@ -46,7 +46,7 @@ pub(super) fn record(core: &Core, peer: &Peer, verdict: &Verdict<'_>) -> Result<
 pub(super) fn order(
     core: &Core,
     peer: &Peer,
-    command: &str,
+    command: ServerCommand<'_>,
     decided: &Result<(), Failure>,
 ) -> Result<(), Failure> {
     core.record(|| {
@@ -54,7 +54,7 @@ pub(super) fn order(
             Ok(()) => Event::new(Kind::Admin, AuditResult::Success),
             Err(failure) => Event::new(Kind::Admin, AuditResult::Denied).error(failure.to_string()),
         };
-        event.action(command.to_owned()).resource("server").from(peer.address.ip())
+        commanded(event, command).from(peer.address.ip())
     })
 }
 
@@ -63,16 +63,16 @@ pub(super) fn failed(
     core: &Core,
     peer: &Peer,
     principal: &Principal,
-    command: &str,
+    command: ServerCommand<'_>,
     why: &dyn fmt::Display,
 ) {
     let _ = core.record(|| failure(peer, principal, command).error(why.to_string()));
 }
 
 /// The event of a command that fails, without why.
-pub(super) fn failure(peer: &Peer, principal: &Principal, command: &str) -> Event {
+pub(super) fn failure(peer: &Peer, principal: &Principal, command: ServerCommand<'_>) -> Event {
     let event = by(Event::new(Kind::Admin, AuditResult::Failure), principal);
-    event.action(command.to_owned()).resource("server").from(peer.address.ip())
+    commanded(event, command).from(peer.address.ip())
 }
 
 /// Counts, and now and then records, that somebody asks for more than is granted; gives what they are told.
@@ -127,7 +127,7 @@ fn kind(target: &Target<'_>) -> Kind {
 
 fn about(event: Event, action: Action, target: &Target<'_>, with_keys: bool) -> Event {
     match target {
-        Target::Server(command) => event.action((*command).to_owned()).resource("server"),
+        Target::Server(command) => commanded(event, *command),
         Target::Entries { collection, keys } => {
             let event = event.action(action.word()).resource(format!("collection:{collection}"));
             match keys {
@@ -143,6 +143,11 @@ fn about(event: Event, action: Action, target: &Target<'_>, with_keys: bool) -> 
             }
         }
     }
+}
+
+fn commanded(event: Event, ServerCommand { name, subject }: ServerCommand<'_>) -> Event {
+    let event = event.action(name.to_owned()).resource("server");
+    if subject.is_empty() { event } else { event.with("subject", subject) }
 }
 
 fn by(event: Event, principal: &Principal) -> Event {
@@ -188,10 +193,13 @@ mod tests {
     fn a_command_is_an_event_of_its_own_kind() {
         let principal = principal(AuthMethod::Anonymous);
         let (principal, action) = (&principal, Action::Admin);
-        let verdict = Verdict::Allowed { principal, action, target: Target::Server("BACKUP") };
-        let told = event(&verdict, true);
-        assert_eq!((told.kind, told.result), (Kind::Admin, AuditResult::Success));
-        assert_eq!(told.action.as_deref(), Some("BACKUP"));
-        assert_eq!((told.auth_method, told.metadata.len()), (None, 0));
+        for (subject, metadata) in [("", vec![]), ("daily", vec![("subject", "daily".to_owned())])]
+        {
+            let target = Target::Server(ServerCommand { name: "BACKUP", subject });
+            let told = event(&Verdict::Allowed { principal, action, target }, true);
+            assert_eq!((told.kind, told.result), (Kind::Admin, AuditResult::Success));
+            assert_eq!(told.action.as_deref(), Some("BACKUP"));
+            assert_eq!((told.auth_method, told.metadata), (None, metadata));
+        }
     }
 }

@@ -58,13 +58,18 @@ impl Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::action::Keys;
+    use crate::auth::action::{Keys, ServerCommand};
 
     #[test]
     fn resources_have_what_their_words_say() {
         let targets = ["orders", "orders-old", "users"]
             .map(|collection| Target::Entries { collection, keys: Keys::ALL });
-        let targets = [targets[0], targets[1], targets[2], Target::Server("STATS")];
+        let targets = [
+            targets[0],
+            targets[1],
+            targets[2],
+            Target::Server(ServerCommand { name: "STATS", subject: "" }),
+        ];
         let has = |text| targets.map(|target| Resource::read(text).unwrap().has(&target));
         assert_eq!(has("*"), [true; 4]);
         assert_eq!(has("collection:*"), [true, true, true, false]);

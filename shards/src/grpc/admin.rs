@@ -3,10 +3,12 @@
 //!
 //! Always true: a job that was begun here ends when its stream does, unless the request says that it shall go on.
 
+mod asked;
 mod job;
 mod messages;
 
 use std::{
+    fmt,
     net::IpAddr,
     pin::pin,
     rc::Rc,
@@ -19,21 +21,24 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use glommio::timer::sleep;
 
+use self::asked::Asked;
 use super::{
     inbound::{Inbound, Trouble},
     method::Method,
     outbound::Outbound,
-    unary::decode,
 };
 use crate::{
-    auth::access::Access,
+    auth::{ServerCommand, access::Access},
     core::Core,
     failure::Failure,
-    jobs::Work,
+    jobs::{Job, Work},
     recent::merge,
-    rpc::{admin::logs::message, answer::Plain, check},
+    rpc::{
+        admin::{jobs::follow, logs::message},
+        answer::Plain,
+        check,
+    },
     settings::{Order, Reloaded},
-    storage::Keep,
 };
 
 /// How often what may have changed is looked at.
@@ -52,123 +57,79 @@ pub async fn serve(
     inbound: &mut Inbound,
     outbound: &mut Outbound,
 ) -> Result<(), Trouble> {
-    let message = inbound.only().await?;
-    let (command, is_order) = command(method, &message)?;
+    let asked = Asked::read(method, inbound.only().await?)?;
+    let (is_order, name, subject) = (asked.is_order(), asked.name(), asked.subject());
+    let command = ServerCommand { name, subject: &subject };
     if is_order {
         access.authorize_order(core, command)?;
     } else {
         access.authorize_admin(core, command)?;
     }
-    let done = perform(Call { core, access, command }, method, message, outbound).await;
-    match &done {
-        Ok(Told { failed: Some(why) }) => access.command_failed(core, command, why),
-        Err(Trouble::Failure(failure)) => access.command_failed(core, command, failure),
-        Err(Trouble::Status(status)) => access.command_failed(core, command, &status.message),
-        Ok(_) | Err(Trouble::Gone) => {}
-    }
-    done.map(drop)
-}
-
-/// What a call is called in the audit, and whether it writes files or changes the server.
-fn command(method: Method, message: &Bytes) -> Result<(&'static str, bool), Trouble> {
-    Ok(match method {
-        Method::AdminBackup => ("BACKUP", true),
-        Method::AdminRestore => ("RESTORE", true),
-        Method::AdminVerify => {
-            let request: wire::VerifyRequest = decode(message.clone())?;
-            ("VERIFY", !request.directory.is_empty())
+    let done = perform(core, asked, outbound).await;
+    let failed = |why: &dyn fmt::Display| access.command_failed(core, command, why);
+    match done {
+        Ok(Told::Done) => Ok(()),
+        Ok(Told::Failed(why)) => {
+            failed(&why);
+            Ok(())
         }
-        Method::AdminCompact => ("COMPACT", true),
-        Method::AdminListJobs | Method::AdminWatchJob => ("JOBS", false),
-        Method::AdminCancelJob => ("CANCEL", true),
-        Method::AdminLogs => ("LOGS", false),
-        Method::AdminStats => ("STATS", false),
-        Method::AdminReload => ("RELOAD", true),
-        Method::AdminDrain => ("DRAIN", true),
-        Method::AdminListConnections => ("CONNECTIONS", false),
-        _ => ("CLOSE", true),
-    })
+        Ok(Told::Left(job)) => {
+            follow(core, job, access.failure_of(command));
+            Err(Trouble::Gone)
+        }
+        Err(trouble) => {
+            match &trouble {
+                Trouble::Failure(failure) => failed(failure),
+                Trouble::Status(status) => failed(&status.message),
+                Trouble::Gone => {}
+            }
+            Err(trouble)
+        }
+    }
 }
 
-/// A call that was let through.
-#[derive(Clone, Copy)]
-struct Call<'a> {
-    core: &'a Rc<Core>,
-    access: &'a Access,
-    command: &'static str,
-}
-
-/// An answer was given.
-#[derive(Default)]
-struct Told {
-    /// It says of a job that was begun here why that has failed.
-    failed: Option<String>,
+/// What whoever asked was told.
+enum Told {
+    Done,
+    /// Why the job that was begun has failed.
+    Failed(String),
+    /// Nothing more of this job: nobody is there.
+    Left(Arc<Job>),
 }
 
 /// Does what somebody may have done.
-async fn perform(
-    call: Call<'_>,
-    method: Method,
-    message: Bytes,
-    outbound: &mut Outbound,
-) -> Result<Told, Trouble> {
-    let core = call.core;
-    match method {
-        Method::AdminBackup => {
-            let wire::BackupRequest { directory, incremental, parent, detach } = decode(message)?;
-            let parent = Some(parent).filter(|parent| !parent.is_empty());
-            let keep = Keep::default();
-            let work = Work::Backup { directory, incremental, parent, keep };
-            return job::run(call, outbound, work, detach).await;
+async fn perform(core: &Rc<Core>, asked: Asked, outbound: &mut Outbound) -> Result<Told, Trouble> {
+    match asked {
+        Asked::Begin { work, detach } => {
+            match &work {
+                Work::Restore { collection: name, .. }
+                | Work::Compact { collection: Some(name) } => check::collection(name)?,
+                _ => {}
+            }
+            return job::run(core, outbound, work, detach).await;
         }
-        Method::AdminRestore => {
-            let request: wire::RestoreRequest = decode(message)?;
-            let wire::RestoreRequest { directory, replace, dry_run, collection, detach } = request;
-            let collection = if collection.is_empty() { "default".into() } else { collection };
-            check::collection(&collection)?;
-            let work = Work::Restore { directory, replace, dry_run, collection };
-            return job::run(call, outbound, work, detach).await;
-        }
-        Method::AdminVerify => {
-            let wire::VerifyRequest { directory, detach } = decode(message)?;
-            let directory = Some(directory).filter(|directory| !directory.is_empty());
-            return job::run(call, outbound, Work::Verify { directory }, detach).await;
-        }
-        Method::AdminCompact => {
-            let wire::CompactRequest { collection, detach } = decode(message)?;
-            let collection = Some(collection).filter(|name| !name.is_empty());
-            collection.as_deref().map(check::collection).transpose()?;
-            return job::run(call, outbound, Work::Compact { collection }, detach).await;
-        }
-        Method::AdminListJobs => {
+        Asked::ListJobs => {
             let jobs = core.process.jobs.list().iter().map(|job| messages::job(job)).collect();
             tell(outbound, wire::ListJobsResponse { jobs }).await?;
         }
-        Method::AdminWatchJob => {
-            let wire::WatchJobRequest { id } = decode(message)?;
-            job::watch(outbound, &*job::find(core, id)?).await?;
-        }
-        Method::AdminCancelJob => {
-            let wire::CancelJobRequest { id } = decode(message)?;
+        Asked::WatchJob(id) => job::watch(outbound, &*job::find(core, id)?).await?,
+        Asked::CancelJob(id) => {
             let job = job::find(core, id)?;
             job.control.cancel();
             tell(outbound, messages::job(&job)).await?;
         }
-        Method::AdminLogs => logs(core, outbound, decode(message)?).await?,
-        Method::AdminStats => {
-            let wire::StatsRequest { detailed } = decode(message)?;
-            tell(outbound, messages::stats(core, detailed)).await?;
-        }
-        Method::AdminReload => tell(outbound, reload(core).await?).await?,
-        Method::AdminDrain => {
+        Asked::Logs(request) => logs(core, outbound, request).await?,
+        Asked::Stats { detailed } => tell(outbound, messages::stats(core, detailed)).await?,
+        Asked::Reload => tell(outbound, reload(core).await?).await?,
+        Asked::Drain => {
             let connections = core.process.connections() as u64;
             core.settings.orders.give(Order::Drain);
             tell(outbound, wire::DrainResponse { connections }).await?;
         }
-        Method::AdminListConnections => tell(outbound, connections(core).await?).await?,
-        _ => tell(outbound, close(core, decode(message)?).await?).await?,
+        Asked::ListConnections => tell(outbound, connections(core).await?).await?,
+        Asked::Close(request) => tell(outbound, close(core, request).await?).await?,
     }
-    Ok(Told::default())
+    Ok(Told::Done)
 }
 
 async fn tell(outbound: &mut Outbound, message: impl prost::Message) -> Result<(), Trouble> {

@@ -24,7 +24,7 @@ use super::{
     status::{Code, Status, error_response},
 };
 use crate::{
-    auth::access::Access,
+    auth::{ServerCommand, access::Access},
     core::Core,
     counters::End,
     failure::Failure,
@@ -159,9 +159,10 @@ pub async fn query(
     let plan = Plan::of(request.query)?;
     authorize::plan(core, access, &plan)?;
     if let Plan::Command(command) = plan {
-        let name = command.name();
+        let (name, subject) = (command.name(), command.subject().into_owned());
         let answered = admin::run(core, access, command).await;
-        return answered.inspect_err(|failure| access.command_failed(core, name, failure));
+        let command = ServerCommand { name, subject: &subject };
+        return answered.inspect_err(|failure| access.command_failed(core, command, failure));
     }
     let deadline = limit.deadline(request.timeout_ms);
     if let Plan::Update { .. } = plan {

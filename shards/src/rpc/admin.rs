@@ -15,7 +15,7 @@ pub mod jobs;
 pub mod logs;
 mod words;
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use bytes::Bytes;
 
@@ -55,6 +55,14 @@ impl Command {
             Self::Nodes => "NODES",
             Self::Job(order) => order.name(),
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// On what, for the audit; empty where that says nothing.
+    pub fn subject(&self) -> Cow<'_, str> {
+        match self {
+            Self::Job(order) => order.subject(),
+            _ => "".into(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use crate::{
-    auth::{Action, Keys, Target, access::Access},
+    auth::{Action, Keys, ServerCommand, Target, access::Access},
     core::Core,
     failure::Failure,
     router::operation::Operation,
@@ -30,10 +30,14 @@ pub fn plan(core: &Core, access: &Access, plan: &Plan) -> Result<(), Failure> {
             entries(Action::Read, collection, Keys::ALL)?;
             entries(Action::Write, collection, Keys::ALL)
         }
-        Plan::Command(command) if command.is_order() => {
-            access.authorize_order(core, command.name())
+        Plan::Command(command) => {
+            let (is_order, subject) = (command.is_order(), command.subject());
+            let command = ServerCommand { name: command.name(), subject: &subject };
+            match is_order {
+                true => access.authorize_order(core, command),
+                false => access.authorize_admin(core, command),
+            }
         }
-        Plan::Command(command) => access.authorize_admin(core, command.name()),
     }
 }
 

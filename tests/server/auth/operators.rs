@@ -34,6 +34,22 @@ const COMMANDS: [&str; 13] = [
     "CLOSE",
     "DRAIN",
 ];
+/// On what `all` gives them; the job is the second.
+const SUBJECTS: [&str; 13] = [
+    "theirs",
+    "good",
+    "good",
+    "all collections",
+    "",
+    "job 2",
+    "job 2",
+    "",
+    "",
+    "",
+    "",
+    "127.0.0.1",
+    "",
+];
 
 fn site(limits: &str, more: &str) -> Site {
     let authz =
@@ -91,12 +107,20 @@ async fn all(caller: &Caller, job: u64) -> Vec<Result<(), Status>> {
     ]
 }
 
-/// Action, result and error of each line of the audit about somebody.
-fn told(site: &Site, id: Option<&str>) -> Vec<(String, String, String)> {
+/// Of a line of the audit: action, result, error, and on what.
+type Line = (String, String, String, String);
+
+/// The lines about somebody.
+fn told(site: &Site, id: Option<&str>) -> Vec<Line> {
     let word = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
     let lines = lines(&site.folder.path().join("audit.log")).into_iter();
     let lines = lines.filter(|line| line["principal"]["id"].as_str() == id);
-    lines.map(|line| (word(&line, "action"), word(&line, "result"), word(&line, "error"))).collect()
+    lines
+        .map(|line| {
+            let subject = word(&line["metadata"], "subject");
+            (word(&line, "action"), word(&line, "result"), word(&line, "error"), subject)
+        })
+        .collect()
 }
 
 /// So many values of 50 kB.
@@ -162,15 +186,17 @@ async fn whoever_may_not_calls_every_method_and_nothing_of_it_is_done() {
     })
     .await;
     for name in ["user", "reader", "nothing"] {
-        let denied = |command: &str| (command.into(), "denied".into(), "nothing allows it".into());
-        let mut expected = vec![("authenticate".into(), "success".into(), String::new())];
-        expected.extend(COMMANDS.map(denied));
+        let denied = |(command, subject): (&str, &str)| -> Line {
+            (command.into(), "denied".into(), "nothing allows it".into(), subject.into())
+        };
+        let admitted = ("authenticate".into(), "success".into(), String::new(), String::new());
+        let expected: Vec<_> =
+            [admitted].into_iter().chain(COMMANDS.into_iter().zip(SUBJECTS).map(denied)).collect();
         eventually("all is recorded", || told(&site, Some(name)).len() >= expected.len());
         assert_eq!(told(&site, Some(name)), expected, "{name}");
     }
     let nobody = told(&site, None);
-    let is_refused =
-        |line: &&(String, String, String)| line.0 == "authenticate" && line.1 == "failure";
+    let is_refused = |line: &&Line| line.0 == "authenticate" && line.1 == "failure";
     assert_eq!(nobody.iter().filter(is_refused).count(), COMMANDS.len(), "{nobody:?}");
 }
 
@@ -205,25 +231,26 @@ async fn whoever_may_does_it_and_both_what_was_let_through_and_what_failed_are_r
     .await;
     let lines = told(&site, Some("operator"));
     let expected = [
-        ("authenticate", "success", ""),
-        ("BACKUP", "success", ""),
-        ("BACKUP", "success", ""),
-        ("BACKUP", "failure", "/etc/b"),
-        ("RESTORE", "success", ""),
-        ("RESTORE", "failure", "nowhere"),
-        ("CANCEL", "success", ""),
-        ("CANCEL", "failure", "job 999 is not known"),
-        ("CLOSE", "success", ""),
-        ("CLOSE", "failure", "nothing was closed"),
-        ("RELOAD", "success", ""),
-        ("STATS", "success", ""),
-        ("BACKUP", "success", ""),
-        ("BACKUP", "failure", "/etc/b"),
-        ("DRAIN", "success", ""),
+        ("authenticate", "success", "", ""),
+        ("BACKUP", "success", "", "good"),
+        ("BACKUP", "success", "", "/etc/b"),
+        ("BACKUP", "failure", "/etc/b", "/etc/b"),
+        ("RESTORE", "success", "", "nowhere"),
+        ("RESTORE", "failure", "nowhere", "nowhere"),
+        ("CANCEL", "success", "", "job 999"),
+        ("CANCEL", "failure", "job 999 is not known", "job 999"),
+        ("CLOSE", "success", "", "0 connections"),
+        ("CLOSE", "failure", "nothing was closed", "0 connections"),
+        ("RELOAD", "success", "", ""),
+        ("STATS", "success", "", ""),
+        ("BACKUP", "success", "", "/etc/b"),
+        ("BACKUP", "failure", "/etc/b", "/etc/b"),
+        ("DRAIN", "success", "", ""),
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
-    for ((action, result, error), expected) in lines.iter().zip(expected) {
-        assert_eq!((action.as_str(), result.as_str()), (expected.0, expected.1), "{lines:#?}");
+    for ((action, result, error, subject), expected) in lines.iter().zip(expected) {
+        let line = (action.as_str(), result.as_str(), subject.as_str());
+        assert_eq!(line, (expected.0, expected.1, expected.3), "{lines:#?}");
         assert!(error.contains(expected.2) && error.is_empty() == expected.2.is_empty(), "{error}");
     }
     let stop = told(&site, None).pop().unwrap();

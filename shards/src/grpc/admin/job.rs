@@ -1,8 +1,8 @@
 //! A job and its stream.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
-use super::{Call, Told, encoded, messages, pause, tell};
+use super::{Told, encoded, messages, pause, tell};
 use crate::{
     core::Core,
     failure::Failure,
@@ -12,7 +12,6 @@ use crate::{
         status::{Code, Status},
     },
     jobs::{Job, Work},
-    rpc::admin::jobs::follow,
 };
 
 /// Ends a job when its stream ends before it.
@@ -28,20 +27,20 @@ impl Drop for Leash {
 
 /// Begins a job and tells how it goes, to its end.
 pub(super) async fn run(
-    call: Call<'_>,
+    core: &Rc<Core>,
     outbound: &mut Outbound,
     work: Work,
     detach: bool,
 ) -> Result<Told, Trouble> {
-    let Call { core, access, command } = call;
     let job = core.process.jobs.submit(work, false).map_err(Failure::from)?;
     let _leash = Leash(Some(Arc::clone(&job)).filter(|_| !detach));
-    if let Err(gone) = watch(outbound, &job).await {
-        follow(core, job, access.failure_of(command));
-        return Err(gone);
+    match watch(outbound, &job).await {
+        Ok(()) => {}
+        Err(Trouble::Gone) => return Ok(Told::Left(job)),
+        Err(trouble) => return Err(trouble),
     }
     let failed = job.result().and_then(|result| result.as_ref().err());
-    Ok(Told { failed: failed.map(ToString::to_string) })
+    Ok(failed.map_or(Told::Done, |why| Told::Failed(why.to_string())))
 }
 
 /// Tells how a job goes, whenever that changes, to its end.

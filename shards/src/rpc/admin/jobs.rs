@@ -2,6 +2,7 @@
 //! number is answered: existing clients take a call that lasts half a minute for one that was lost.
 
 use std::{
+    borrow::Cow,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     audit::Event,
-    auth::access::Access,
+    auth::{ServerCommand, access::Access},
     core::Core,
     failure::{Failure, without_traps},
     jobs::{Job, Outcome, State, Work},
@@ -49,6 +50,15 @@ impl Order {
             Self::Begin(work) => COMMANDS[[0, 1, 2, 3][work.kind()]],
             Self::List(_) => "JOBS",
             Self::Cancel(_) => "CANCEL",
+        }
+    }
+
+    /// On what.
+    pub fn subject(&self) -> Cow<'_, str> {
+        match self {
+            Self::Begin(work) => work.subject().into(),
+            Self::List(None) => "".into(),
+            Self::List(Some(id)) | Self::Cancel(id) => format!("job {id}").into(),
         }
     }
 
@@ -134,7 +144,7 @@ impl Order {
 /// # Errors
 /// What the job or its words refuse.
 pub async fn run(core: &Rc<Core>, access: &Access, order: Order) -> Result<Value, Failure> {
-    let (jobs, command) = (&core.process.jobs, order.name());
+    let (jobs, name) = (&core.process.jobs, order.name());
     let unknown =
         |id| Failure::InvalidRequest(format!("job {id} is not known: JOBS lists those that are"));
     match order {
@@ -147,7 +157,9 @@ pub async fn run(core: &Rc<Core>, access: &Access, order: Order) -> Result<Value
             let has_ended = job.has_ended();
             let answer = answer(&job)?;
             if !has_ended {
-                follow(core, job, access.failure_of(command));
+                let command = ServerCommand { name, subject: job.work.subject() };
+                let failed = access.failure_of(command);
+                follow(core, job, failed);
             }
             Ok(answer)
         }
