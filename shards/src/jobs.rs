@@ -227,6 +227,12 @@ impl Work {
         }
     }
 
+    /// Whether it writes files or changes the server.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Verify { directory: None })
+    }
+
     /// On what.
     #[must_use]
     pub fn subject(&self) -> &str {

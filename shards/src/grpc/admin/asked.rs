@@ -112,7 +112,7 @@ impl Asked {
     /// Whether it writes files or changes the server.
     pub(super) fn is_order(&self) -> bool {
         match self {
-            Self::Begin { work, .. } => !matches!(work, Work::Verify { directory: None }),
+            Self::Begin { work, .. } => work.changes(),
             Self::CancelJob(_) | Self::Reload | Self::Drain | Self::Close(_) => true,
             _ => false,
         }

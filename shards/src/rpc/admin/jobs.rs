@@ -22,7 +22,7 @@ use crate::{
     utc::rfc3339,
 };
 
-/// The commands.
+/// The commands; those that begin a job stand at the places of their kinds.
 pub const COMMANDS: [&str; 6] = ["BACKUP", "RESTORE", "VERIFY", "COMPACT", "JOBS", "CANCEL"];
 
 /// How long a command waits for its job.
@@ -47,7 +47,7 @@ impl Order {
     /// The command.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Begin(work) => COMMANDS[[0, 1, 2, 3][work.kind()]],
+            Self::Begin(work) => COMMANDS[work.kind()],
             Self::List(_) => "JOBS",
             Self::Cancel(_) => "CANCEL",
         }
@@ -65,7 +65,7 @@ impl Order {
     /// Whether it writes files or changes the server.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Begin(work) => !matches!(work, Work::Verify { directory: None }),
+            Self::Begin(work) => work.changes(),
             Self::List(_) => false,
             Self::Cancel(_) => true,
         }
