@@ -1,6 +1,6 @@
 //! Client certificates as credentials: whose requests they are, and what becomes of those that are revoked.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use rustls::{
     SupportedProtocolVersion,
@@ -13,10 +13,10 @@ use super::site::Caller;
 use crate::{
     audit::lines,
     guide::http::{metrics, sample, served_by},
-    harness::{Folder, Server, eventually},
+    harness::{Folder, Server, eventually, refusal},
     tls::{
         authority::{Authority, Pair},
-        clients::{Hand, config_of, tonic_config},
+        clients::{Hand, config_of, has_openssl, tonic_config},
     },
     wire::{
         client::bounded,
@@ -201,4 +201,29 @@ fn revoke_with(version: &'static SupportedProtocolVersion) {
     }
     assert_eq!(second["result"], "failure", "{second}");
     assert!(second["error"].as_str().unwrap().contains("revoked.crl: "), "{second}");
+}
+
+/// OpenSSL writes one unless it is told of a file for numbers.
+#[test]
+fn a_list_of_version_1_is_refused_with_what_to_do() {
+    if !has_openssl() {
+        return;
+    }
+    let site = Site::new();
+    let path = site.folder.path();
+    let authority = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\ndefault_md = sha256\ndefault_crl_days = 30\n";
+    site.folder.write("ca.cnf", authority);
+    site.folder.write("index", "");
+    for words in [
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout k -out c -subj /CN=a",
+        "ca -config ca.cnf -gencrl -keyfile k -cert c -out revoked.crl",
+    ] {
+        let mut command = Command::new("openssl");
+        let output = command.args(words.split(' ')).current_dir(path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    site.config("crl_path = \"revoked.crl\"", "");
+    let told = refusal(site.folder.command("validate-config --config a.toml"));
+    assert!(told.contains("auth.mtls.crl_path = \"revoked.crl\" (a.toml line "), "{told}");
+    assert!(told.contains("of version 1") && told.contains("crlnumber"), "{told}");
 }

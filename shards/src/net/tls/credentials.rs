@@ -67,11 +67,23 @@ pub enum CredentialsError {
     #[error("there is no authority of client certificates")]
     NoAuthority,
     /// A list of revocations cannot be used.
-    #[error("a list of revoked certificates cannot be used: {0:?}")]
+    #[error("a list of revoked certificates cannot be used: {}", unusable(.0))]
     Revocations(CertRevocationListError),
     /// The system has no random bytes, or TLS cannot be set up at all.
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
+}
+
+/// Why a list of revocations cannot be used, with the way out of what happens most.
+fn unusable(error: &CertRevocationListError) -> String {
+    match error {
+        CertRevocationListError::ParseError | CertRevocationListError::UnsupportedCrlVersion => {
+            "it is damaged, or of version 1; one of version 2 has a number, which openssl writes where its configuration \
+             names a file for crlnumber"
+                .into()
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 /// What a handshake needs. Immutable.
