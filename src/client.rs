@@ -3,7 +3,7 @@
 //! ```text
 //! command (clap) ─► settings (flags over environment over profiles) ─► session ─► connection (tonic)
 //!                                                                        │
-//!     values · rows · batch · import · export · admin · jobs · orders · logs · server · top · bench · shell
+//!     values · rows · batch · import · export · admin · jobs · orders · logs · server · traffic · top · bench · shell
 //!                                                                        │
 //!                      failure ─► exit status        output ─► table, JSON, YAML
 //! ```
@@ -40,6 +40,7 @@ mod server;
 mod settings;
 mod shell;
 mod top;
+mod traffic;
 mod values;
 
 use std::{env, io::IsTerminal as _, process::ExitCode};
@@ -159,6 +160,8 @@ impl Session {
             Command::Admin { admin, no_wait } => admin.run(self, *no_wait).await,
             Command::Logs(logs) => logs.run(self).await,
             Command::Stats => server::stats(self).await,
+            Command::HotKeys(keys) => keys.run(self).await,
+            Command::BigValues(values) => values.run(self).await,
             Command::Health => server::health(self).await,
             Command::Info => server::info(self).await,
             Command::Ping(ping) => server::ping(self, ping).await,

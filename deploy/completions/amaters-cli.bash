@@ -28,6 +28,9 @@ _amaters__cli() {
             amaters__cli,bench)
                 cmd="amaters__cli__subcmd__bench"
                 ;;
+            amaters__cli,big-values)
+                cmd="amaters__cli__subcmd__big__subcmd__values"
+                ;;
             amaters__cli,compact)
                 cmd="amaters__cli__subcmd__compact"
                 ;;
@@ -57,6 +60,9 @@ _amaters__cli() {
                 ;;
             amaters__cli,help)
                 cmd="amaters__cli__subcmd__help"
+                ;;
+            amaters__cli,hot-keys)
+                cmd="amaters__cli__subcmd__hot__subcmd__keys"
                 ;;
             amaters__cli,import)
                 cmd="amaters__cli__subcmd__import"
@@ -193,6 +199,9 @@ _amaters__cli() {
             amaters__cli__subcmd__help,bench)
                 cmd="amaters__cli__subcmd__help__subcmd__bench"
                 ;;
+            amaters__cli__subcmd__help,big-values)
+                cmd="amaters__cli__subcmd__help__subcmd__big__subcmd__values"
+                ;;
             amaters__cli__subcmd__help,compact)
                 cmd="amaters__cli__subcmd__help__subcmd__compact"
                 ;;
@@ -222,6 +231,9 @@ _amaters__cli() {
                 ;;
             amaters__cli__subcmd__help,help)
                 cmd="amaters__cli__subcmd__help__subcmd__help"
+                ;;
+            amaters__cli__subcmd__help,hot-keys)
+                cmd="amaters__cli__subcmd__help__subcmd__hot__subcmd__keys"
                 ;;
             amaters__cli__subcmd__help,import)
                 cmd="amaters__cli__subcmd__help__subcmd__import"
@@ -341,7 +353,7 @@ _amaters__cli() {
 
     case "${cmd}" in
         amaters__cli)
-            opts="-a -c -o -h -V --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help --version set get delete range scan filter update batch import export backup restore verify compact jobs connections reload drain admin logs stats health info ping top bench shell completions help"
+            opts="-a -c -o -h -V --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help --version set get delete range scan filter update batch import export backup restore verify compact jobs connections reload drain admin logs stats hot-keys big-values health info ping top bench shell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1858,6 +1870,108 @@ _amaters__cli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amaters__subcmd__cli__subcmd__big__subcmd__values)
+            opts="-n -a -c -o -h --limit --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amaters__subcmd__cli__subcmd__compact)
             opts="-a -c -o -h --detach --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2985,7 +3099,7 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__help)
-            opts="set get delete range scan filter update batch import export backup restore verify compact jobs connections reload drain admin logs stats health info ping top bench shell completions help"
+            opts="set get delete range scan filter update batch import export backup restore verify compact jobs connections reload drain admin logs stats hot-keys big-values health info ping top bench shell completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3180,6 +3294,20 @@ _amaters__cli() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amaters__subcmd__cli__subcmd__help__subcmd__big__subcmd__values)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amaters__subcmd__cli__subcmd__help__subcmd__compact)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -3335,6 +3463,20 @@ _amaters__cli() {
             return 0
             ;;
         amaters__subcmd__cli__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amaters__subcmd__cli__subcmd__help__subcmd__hot__subcmd__keys)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3593,6 +3735,108 @@ _amaters__cli() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amaters__subcmd__cli__subcmd__hot__subcmd__keys)
+            opts="-n -a -c -o -h --limit --profile --config --address --collection --timeout --metrics --token --token-file --api-key --api-key-file --api-key-header --tls --tls-ca --tls-cert --tls-key --tls-server-name --output --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -33,6 +33,7 @@ pub mod settings;
 pub mod storage;
 pub mod throttle;
 pub mod tls;
+mod traffic;
 mod turn;
 pub mod utc;
 mod watch;

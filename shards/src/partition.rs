@@ -53,11 +53,18 @@ impl Partition {
     /// `collection` must have been checked: 1 to 255 bytes.
     #[must_use]
     pub fn shard(&self, collection: &str, key: &[u8]) -> u32 {
-        let wide = u128::from(self.hash(collection, key)) * u128::from(self.shards);
+        self.of_hash(self.hash(collection, key))
+    }
+
+    /// The shard of a key with this hash.
+    #[must_use]
+    pub(crate) fn of_hash(&self, hash: u64) -> u32 {
+        let wide = u128::from(hash) * u128::from(self.shards);
         (wide >> 64) as u32
     }
 
-    fn hash(&self, collection: &str, key: &[u8]) -> u64 {
+    /// The hash that decides about the shard.
+    pub(crate) fn hash(&self, collection: &str, key: &[u8]) -> u64 {
         debug_assert!((1..=255).contains(&collection.len()));
         let length = collection.len() as u8;
         let total = 1 + collection.len() + key.len();

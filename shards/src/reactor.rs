@@ -215,6 +215,7 @@ async fn tick(core: Rc<Core>) {
         core.publish_load();
         core.throttle.tick(Instant::now());
         core.router.tick_recent(Instant::now());
+        core.router.traffic().tick(Instant::now());
         if ticks.is_multiple_of(TICKS_PER_SWEEP) {
             core.registry.sweep(Instant::now(), patience, keepalive);
             core.publish_shards();

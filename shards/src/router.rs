@@ -25,6 +25,7 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -41,8 +42,9 @@ use crate::{
     limits::MESH_REQUESTS_MAX,
     mesh::Port,
     partition::Partition,
-    recent::{Notes, Recent},
+    recent::{Notes, Recent, unix_time},
     storage::{Shard, Snapshots, Ticket},
+    traffic::Traffic,
 };
 
 /// What the mesh carries.
@@ -80,6 +82,8 @@ pub struct Router {
     hops: Cell<u64>,
     /// What happened lately on this reactor.
     recent: RefCell<Recent>,
+    /// Which keys of these shards are asked for.
+    traffic: Rc<Traffic>,
     /// Warnings of the process, if they are kept here.
     notes: Option<Notes>,
     /// Requests under way, for each reactor.
@@ -140,8 +144,10 @@ impl Router {
         snapshots: Rc<Snapshots>,
         (recent, notes): (Recent, Option<Notes>),
     ) -> Self {
+        let seed = partition.seed() ^ unix_time().as_nanos() as u64;
         Self {
             partition,
+            traffic: Rc::new(Traffic::new(partition, seed, Instant::now())),
             reactors,
             shards,
             port,
@@ -178,6 +184,11 @@ impl Router {
         &self.shards
     }
 
+    /// Which keys of these shards are asked for.
+    pub fn traffic(&self) -> &Rc<Traffic> {
+        &self.traffic
+    }
+
     /// Which reactor this is.
     fn reactor(&self) -> usize {
         self.port.index()
@@ -212,7 +223,7 @@ impl Router {
         destination: impl FnOnce() -> Destination,
     ) -> Call {
         if let Some(local) = self.local(shard) {
-            return Call::Here(execute(local, operation));
+            return Call::Here(execute(local, operation, &self.traffic));
         }
         let owner = shard as usize % self.reactors;
         // Without the end of a batch its locks would be held for ever.
@@ -308,7 +319,7 @@ impl Router {
     fn serve(&self, from: usize, slot: u32, shard: u32, operation: Operation) {
         let result = match self.local(shard) {
             None => Err(Failure::Internal(format!("shard {shard} does not live here"))),
-            Some(local) => match contained(|| execute(local, operation)) {
+            Some(local) => match contained(|| execute(local, operation, &self.traffic)) {
                 Err(failure) => Err(failure),
                 Ok(Outcome::Ready(reply)) => Ok(reply),
                 Ok(Outcome::Durable(reply, ticket)) => {

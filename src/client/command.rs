@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     admin::Admin, batch::Batch, bench::Bench, export::Export, flags::Flags, import::Import, jobs,
-    logs::Logs, orders, output::Form as OutputForm, rows, shell::Shell, top::Top, values,
+    logs::Logs, orders, output::Form as OutputForm, rows, shell::Shell, top::Top, traffic, values,
 };
 
 /// The name of the program.
@@ -13,7 +13,8 @@ pub(crate) const NAME: &str = "amaters-cli";
 /// Talks to an amaters-server: values, batches, files of entries, and what an operator asks.
 ///
 /// Exit status: 0 done; 1 refused or failed; 2 wrong command line; 3 the key has no value; 4 no connection; 5 not allowed;
-/// 6 overloaded, late or going away: try again; 7 stopped part of the way, and says where; 130 interrupted.
+/// 6 overloaded, late or going away: try again; 7 stopped part of the way, and says where; 8 a condition did not hold; 130
+/// interrupted.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -95,6 +96,10 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Print what the server stores.
     Stats,
+    /// Print the keys that are asked for most, by samples of the last minute.
+    HotKeys(traffic::HotKeys),
+    /// Print the largest values that were read or written in the last minute.
+    BigValues(traffic::BigValues),
     /// Ask whether the server serves; exit status 1 if it does not.
     Health,
     /// Print the protocol version, the capabilities and the uptime of the server.

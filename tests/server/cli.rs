@@ -6,6 +6,7 @@ mod operator;
 mod settings;
 mod tls;
 mod tools;
+mod traffic;
 mod values;
 
 use std::{

@@ -303,6 +303,92 @@ pub struct Latency {
     pub p99_ms: f64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HotKeysRequest {
+    /// So many keys; 0: twenty.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HotKeysResponse {
+    /// The hottest first.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<HotKey>,
+    /// Of so many requests one is looked at, chosen by chance.
+    #[prost(uint32, tag = "2")]
+    pub sampled_one_in: u32,
+    /// The time that all figures are about: up to now, and half a minute to a minute long once the server has run for so long.
+    #[prost(double, tag = "3")]
+    pub window_seconds: f64,
+    /// Requests that were looked at in that time.
+    #[prost(uint64, tag = "4")]
+    pub samples: u64,
+    /// About how many there were for single keys, in a second.
+    #[prost(double, tag = "5")]
+    pub requests_per_second: f64,
+    /// A key that is not in the list had no more than so many in a second, with the certainty of HotKey.
+    #[prost(double, tag = "6")]
+    pub others_per_second_max: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HotKey {
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Its first 256 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub key: ::prost::bytes::Bytes,
+    /// Its length.
+    #[prost(uint64, tag = "3")]
+    pub key_bytes: u64,
+    #[prost(uint32, tag = "4")]
+    pub shard: u32,
+    /// Requests for it that were looked at, and those of them that write.
+    #[prost(uint64, tag = "5")]
+    pub samples: u64,
+    #[prost(uint64, tag = "6")]
+    pub write_samples: u64,
+    /// About how many there were in a second; the true number is at least `least` in 39 of 40 cases, and at most `most` in 39 of 40.
+    #[prost(double, tag = "7")]
+    pub requests_per_second: f64,
+    #[prost(double, tag = "8")]
+    pub requests_per_second_least: f64,
+    #[prost(double, tag = "9")]
+    pub requests_per_second_most: f64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BigValuesRequest {
+    /// So many values; 0: twenty.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BigValuesResponse {
+    /// The largest first. Of each reactor no more than 64 are known.
+    #[prost(message, repeated, tag = "1")]
+    pub values: ::prost::alloc::vec::Vec<BigValue>,
+    /// As in HotKeysResponse.
+    #[prost(double, tag = "2")]
+    pub window_seconds: f64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BigValue {
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// Its first 256 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub key: ::prost::bytes::Bytes,
+    /// Its length.
+    #[prost(uint64, tag = "3")]
+    pub key_bytes: u64,
+    #[prost(uint32, tag = "4")]
+    pub shard: u32,
+    /// The longest that was seen.
+    #[prost(uint64, tag = "5")]
+    pub value_bytes: u64,
+    /// When a value of that length was seen last.
+    #[prost(int64, tag = "6")]
+    pub seen_at_ms: i64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadResponse {
@@ -739,6 +825,56 @@ pub mod admin_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("amaters.admin.v1.AdminService", "Stats"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The keys that are asked for most, as samples of the requests of the last minute tell.
+        pub async fn hot_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HotKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HotKeysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/amaters.admin.v1.AdminService/HotKeys",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("amaters.admin.v1.AdminService", "HotKeys"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The largest values that went in or out in the last minute.
+        pub async fn big_values(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BigValuesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BigValuesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/amaters.admin.v1.AdminService/BigValues",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("amaters.admin.v1.AdminService", "BigValues"));
             self.inner.unary(req, path, codec).await
         }
         /// Reads the configuration again, as SIGHUP does.

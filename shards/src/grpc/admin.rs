@@ -6,6 +6,7 @@
 mod asked;
 mod job;
 mod messages;
+mod traffic;
 
 use std::{
     fmt,
@@ -120,6 +121,12 @@ async fn perform(core: &Rc<Core>, asked: Asked, outbound: &mut Outbound) -> Resu
         }
         Asked::Logs(request) => logs(core, outbound, request).await?,
         Asked::Stats { detailed } => tell(outbound, messages::stats(core, detailed)).await?,
+        Asked::HotKeys { limit } => {
+            tell(outbound, traffic::hot_keys(core, limit).await?).await?;
+        }
+        Asked::BigValues { limit } => {
+            tell(outbound, traffic::big_values(core, limit).await?).await?;
+        }
         Asked::Reload => tell(outbound, reload(core).await?).await?,
         Asked::Drain => {
             let connections = core.process.connections() as u64;
@@ -204,25 +211,37 @@ async fn told<T>(
     Ok(words)
 }
 
-/// Who is connected, on all reactors.
-async fn connections(core: &Rc<Core>) -> Result<wire::ListConnectionsResponse, Failure> {
+/// Asks every reactor something that it can tell at once.
+async fn of_all<T: Send + 'static>(
+    core: &Rc<Core>,
+    ask: impl Fn(&Core) -> T + Clone + Send + 'static,
+) -> Result<Vec<T>, Failure> {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    let reactors = core.settings.cpus.len();
+    let reactors = core.process.reach.count();
     for reactor in 0..reactors {
-        let sender = sender.clone();
+        let (sender, ask) = (sender.clone(), ask.clone());
         core.process.reach.send(reactor, move |core| async move {
-            let now = Instant::now();
-            let shown = core.registry.list(|about| wire::Connection {
-                id: about.id,
-                address: about.address.to_string(),
-                reactor: core.index as u32,
-                age_seconds: now.saturating_duration_since(about.opened).as_secs(),
-                requests_under_way: about.requests.get() as u64,
-            });
-            let _ = sender.send(shown);
+            let _ = sender.send(ask(&core));
         });
     }
-    let mut connections: Vec<_> = told(&receiver, reactors).await?.into_iter().flatten().collect();
+    // A reactor that is gone drops its sender: nobody waits for it.
+    drop(sender);
+    told(&receiver, reactors).await
+}
+
+/// Who is connected, on all reactors.
+async fn connections(core: &Rc<Core>) -> Result<wire::ListConnectionsResponse, Failure> {
+    let list = |core: &Core| {
+        let now = Instant::now();
+        core.registry.list(|about| wire::Connection {
+            id: about.id,
+            address: about.address.to_string(),
+            reactor: core.index as u32,
+            age_seconds: now.saturating_duration_since(about.opened).as_secs(),
+            requests_under_way: about.requests.get() as u64,
+        })
+    };
+    let mut connections: Vec<_> = of_all(core, list).await?.into_iter().flatten().collect();
     connections.sort_by_key(|connection| connection.id);
     Ok(wire::ListConnectionsResponse { connections })
 }
@@ -243,21 +262,16 @@ async fn close(
     if ids.is_empty() && address.is_none() {
         return Err(Failure::InvalidRequest("name ids or an address: nothing was closed".into()));
     }
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    let (reactors, ids): (usize, Arc<[u64]>) = (core.settings.cpus.len(), ids.into());
-    for reactor in 0..reactors {
-        let (sender, ids) = (sender.clone(), Arc::clone(&ids));
-        core.process.reach.send(reactor, move |core| async move {
-            let closed = core.registry.drain_some(|about| {
-                ids.contains(&about.id)
-                    || address.is_some_and(|wanted| {
-                        wanted.to_canonical() == about.address.ip().to_canonical()
-                    })
-            });
-            let _ = sender.send(closed);
-        });
-    }
-    let closed = told(&receiver, reactors).await?.into_iter().sum();
+    let ids: Arc<[u64]> = ids.into();
+    let close = move |core: &Core| {
+        core.registry.drain_some(|about| {
+            ids.contains(&about.id)
+                || address.is_some_and(|wanted| {
+                    wanted.to_canonical() == about.address.ip().to_canonical()
+                })
+        })
+    };
+    let closed = of_all(core, close).await?.into_iter().sum();
     Ok(wire::CloseConnectionsResponse { closed })
 }
 

@@ -43,6 +43,10 @@ pub enum Method {
     AdminLogs,
     /// Figures.
     AdminStats,
+    /// Keys that are asked for most.
+    AdminHotKeys,
+    /// The largest values.
+    AdminBigValues,
     /// Reads the configuration again.
     AdminReload,
     /// Ends the server in good order.
@@ -62,7 +66,7 @@ const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/Server
 
 impl Method {
     /// All of them, each at the place that is its number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ExecuteQuery,
         Self::ExecuteBatch,
         Self::ExecuteStream,
@@ -83,6 +87,8 @@ impl Method {
         Self::AdminCancelJob,
         Self::AdminLogs,
         Self::AdminStats,
+        Self::AdminHotKeys,
+        Self::AdminBigValues,
         Self::AdminReload,
         Self::AdminDrain,
         Self::AdminListConnections,
@@ -145,6 +151,8 @@ impl Method {
             Self::AdminCancelJob => "/amaters.admin.v1.AdminService/CancelJob",
             Self::AdminLogs => "/amaters.admin.v1.AdminService/Logs",
             Self::AdminStats => "/amaters.admin.v1.AdminService/Stats",
+            Self::AdminHotKeys => "/amaters.admin.v1.AdminService/HotKeys",
+            Self::AdminBigValues => "/amaters.admin.v1.AdminService/BigValues",
             Self::AdminReload => "/amaters.admin.v1.AdminService/Reload",
             Self::AdminDrain => "/amaters.admin.v1.AdminService/Drain",
             Self::AdminListConnections => "/amaters.admin.v1.AdminService/ListConnections",
@@ -182,6 +190,8 @@ impl Method {
             | Self::AdminCancelJob
             | Self::AdminLogs
             | Self::AdminStats
+            | Self::AdminHotKeys
+            | Self::AdminBigValues
             | Self::AdminReload
             | Self::AdminDrain
             | Self::AdminListConnections

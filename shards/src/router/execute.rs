@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, rc::Rc};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
 use super::{
@@ -17,6 +18,7 @@ use crate::{
     limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
     recent::unix_time,
     storage::{Answer, LockSet, Page, PageLimit, Shard, StorageError, Ticket, Transaction, Value},
+    traffic::Traffic,
 };
 
 /// What a step came to.
@@ -29,18 +31,25 @@ pub enum Outcome {
     Later(LocalBoxFuture<'static, Result<Reply, Failure>>),
 }
 
-/// Runs one operation on `shard`.
+/// Runs one operation on `shard`, and lets `traffic` know of the keys and values that it names.
 ///
 /// # Errors
 /// What the storage or the operation itself refuses; nothing was applied then.
-pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> {
+pub fn execute(
+    shard: &Shard,
+    operation: Operation,
+    traffic: &Rc<Traffic>,
+) -> Result<Outcome, Failure> {
     #[cfg(test)]
     crate::containment::strike_operation(&operation);
     match operation {
         Operation::Get { collection, key } => {
-            Outcome::of_read(shard.get(&collection, &key), |value| Ok(Reply::Value(value)))
+            let owned = || (collection.clone(), key.clone());
+            Outcome::of_get(shard.get(&collection, &key), traffic, (&collection, &key), owned)
         }
         Operation::Set { collection, key, value } => {
+            traffic.asked(&collection, &key, true);
+            note_value(traffic, &collection, &key, Some(&value));
             match shard.set(&collection, &key, value.clone()) {
                 Ok(ticket) => Ok(Outcome::after(Reply::Affected(1), ticket)),
                 Err(StorageError::Locked) => {
@@ -51,20 +60,30 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
             }
         }
         Operation::Delete { collection, key } => {
+            traffic.asked(&collection, &key, true);
             let reply = |existed| Reply::Affected(u64::from(existed));
             Outcome::of_write(shard.delete(&collection, &key), reply)
         }
-        Operation::Scan(scan) => page(shard, scan),
+        Operation::Scan(scan) => {
+            if let Some(key) = scan.only_key() {
+                traffic.asked(&scan.collection, key, false);
+            }
+            page(shard, scan)
+        }
         Operation::Update { .. } => {
             Err(Failure::Internal("an update is a share of a batch".to_owned()))
         }
         Operation::Batch(work) => {
             let work = Rc::new(work);
-            let locked = Rc::clone(&work);
+            let (locked, done) = (Rc::clone(&work), Rc::clone(&work));
             let step = move |transaction: &mut Transaction<'_>| batch(transaction, &work);
             let answer = shard.transact(move || locks_of(&locked), step);
-            Outcome::of_write(answer, |step| match step {
-                Step::Done(answers) => Reply::Batch(answers),
+            let traffic = Rc::clone(traffic);
+            Outcome::of_write(answer, move |step| match step {
+                Step::Done(answers) => {
+                    note_batch(&traffic, &done, &answers);
+                    Reply::Batch(answers)
+                }
                 Step::Unmet(unmet) => Reply::Unmet(unmet),
             })
         }
@@ -75,11 +94,16 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
             if locks.is_some_and(|locks| !shard.try_lock(&batch, locks)) {
                 return Ok(Outcome::Ready(Reply::Prepared(None)));
             }
+            let work = Rc::new(work);
+            let (done, traffic) = (Rc::clone(&work), Rc::clone(traffic));
             let step = move |transaction: &mut Transaction<'_>| self::batch(transaction, &work);
             let is_yes = |step: &Step| matches!(step, Step::Done(_));
             let prepared = shard.prepare(&batch, writers, step, is_yes);
-            Outcome::of_write(prepared, |step| match step {
-                Step::Done(answers) => Reply::Prepared(Some(answers)),
+            Outcome::of_write(prepared, move |step| match step {
+                Step::Done(answers) => {
+                    note_batch(&traffic, &done, &answers);
+                    Reply::Prepared(Some(answers))
+                }
                 Step::Unmet(unmet) => Reply::Unmet(unmet),
             })
         }
@@ -88,6 +112,30 @@ pub fn execute(shard: &Shard, operation: Operation) -> Result<Outcome, Failure> 
         Operation::Sync => Ok(Outcome::after(Reply::Done, shard.sync()?)),
         Operation::NoteCommitted(batches) => {
             Ok(Outcome::after(Reply::Done, shard.note_committed(&batches)?))
+        }
+    }
+}
+
+fn note_value(traffic: &Traffic, collection: &str, key: &[u8], value: Option<&Value>) {
+    if let Some(value) = value {
+        traffic.moved(collection, key, value.data.len());
+    }
+}
+
+/// What a batch has asked for: told once, when it has been done, since its steps may be tried more often.
+fn note_batch(traffic: &Traffic, work: &Work, answers: &Answers) {
+    for ((_, operation), (_, reply)) in work.queries.iter().zip(answers) {
+        match (operation, reply) {
+            (Operation::Get { collection, key }, Reply::Value(value)) => {
+                traffic.asked(collection, key, false);
+                note_value(traffic, collection, key, value.as_ref());
+            }
+            (Operation::Set { collection, key, value }, _) => {
+                traffic.asked(collection, key, true);
+                note_value(traffic, collection, key, Some(value));
+            }
+            (Operation::Delete { collection, key }, _) => traffic.asked(collection, key, true),
+            _ => {}
         }
     }
 }
@@ -113,6 +161,26 @@ pub fn locks_of(work: &Work) -> LockSet {
 }
 
 impl Outcome {
+    /// Of a get of a key, of which `owned` is a copy for when the value comes later.
+    pub fn of_get(
+        answer: Answer<Option<Value>>,
+        traffic: &Rc<Traffic>,
+        (collection, key): (&str, &[u8]),
+        owned: impl FnOnce() -> (ByteString, Bytes),
+    ) -> Result<Self, Failure> {
+        traffic.asked(collection, key, false);
+        if let Answer::Now(found) = answer {
+            let value = found?;
+            note_value(traffic, collection, key, value.as_ref());
+            return Ok(Self::Ready(Reply::Value(value)));
+        }
+        let (traffic, (collection, key)) = (Rc::clone(traffic), owned());
+        Self::of_read(answer, move |value| {
+            note_value(&traffic, &collection, &key, value.as_ref());
+            Ok(Reply::Value(value))
+        })
+    }
+
     /// Of an operation that changes nothing.
     pub fn of_read<T: 'static>(
         answer: Answer<T>,

@@ -90,6 +90,14 @@ pub struct Scan {
     pub check: Option<Arc<Change>>,
 }
 
+impl Scan {
+    /// The key, if nothing else is in its range: batches that only read get single keys so.
+    pub fn only_key(&self) -> Option<&Bytes> {
+        let behind = self.to.as_ref()?.strip_suffix(&[0])?;
+        (behind == self.from).then_some(&self.from)
+    }
+}
+
 /// What a shard answers.
 #[derive(Clone, Debug)]
 pub enum Reply {

@@ -17,11 +17,7 @@ use crate::{
     core::Core,
     failure::Failure,
     recent::{self, RequestLine},
-    router::{
-        Call, Destination, Router,
-        execute::Outcome,
-        operation::{Operation, Reply},
-    },
+    router::{Call, Destination, Router, execute::Outcome, operation::Operation},
     storage::Meta,
 };
 
@@ -156,8 +152,10 @@ impl<'a> Simple<'a> {
         {
             #[cfg(test)]
             crate::containment::strike(collection);
+            let owned = || (ByteString::from(collection), message.slice_ref(key));
             let found = local.get(collection, key);
-            return Call::Here(Outcome::of_read(found, |value| Ok(Reply::Value(value))));
+            let outcome = Outcome::of_get(found, router.traffic(), (collection, key), owned);
+            return Call::Here(outcome);
         }
         let operation = |message: &Bytes| {
             // The name was checked to be UTF-8 when it was read.

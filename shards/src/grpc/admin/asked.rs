@@ -24,6 +24,12 @@ pub(super) enum Asked {
     Stats {
         detailed: bool,
     },
+    HotKeys {
+        limit: u32,
+    },
+    BigValues {
+        limit: u32,
+    },
     Reload,
     Drain,
     ListConnections,
@@ -74,6 +80,14 @@ impl Asked {
                 let wire::StatsRequest { detailed } = decode(message)?;
                 Self::Stats { detailed }
             }
+            Method::AdminHotKeys => {
+                let wire::HotKeysRequest { limit } = decode(message)?;
+                Self::HotKeys { limit }
+            }
+            Method::AdminBigValues => {
+                let wire::BigValuesRequest { limit } = decode(message)?;
+                Self::BigValues { limit }
+            }
             Method::AdminReload => Self::Reload,
             Method::AdminDrain => Self::Drain,
             Method::AdminListConnections => Self::ListConnections,
@@ -89,6 +103,8 @@ impl Asked {
             Self::CancelJob(_) => "CANCEL",
             Self::Logs(_) => "LOGS",
             Self::Stats { .. } => "STATS",
+            Self::HotKeys { .. } => "HOT_KEYS",
+            Self::BigValues { .. } => "BIG_VALUES",
             Self::Reload => "RELOAD",
             Self::Drain => "DRAIN",
             Self::ListConnections => "CONNECTIONS",
