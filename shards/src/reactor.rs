@@ -31,6 +31,7 @@ use crate::{
         Workshop,
         disk::glommio::{GlommioClock, GlommioDisk},
     },
+    traffic::Traffic,
 };
 
 /// What a reactor is made of, on its way to its thread.
@@ -128,7 +129,9 @@ async fn live(seed: Seed) {
     let snapshots = Snapshots::new(process.epochs.clone(), index);
     let notes = (index == 0).then(|| settings.notes.clone());
     let recent = (Recent::new(process.base, index), notes);
-    let router = Router::new(settings.partition, shards, port, reactors, snapshots, recent);
+    let traffic = Traffic::new(settings.partition, chance(), process.started, Instant::now());
+    let router =
+        Router::new(settings.partition, shards, port, reactors, snapshots, recent, traffic);
     let router = Rc::new(router);
     let core = Rc::new(Core::new(index, settings, process, router));
     spawn_mesh(&core);
@@ -138,6 +141,14 @@ async fn live(seed: Seed) {
     let _ = reports.send(Report::Open(traces.collect()));
     let result = govern(&core, socket, &beat, (&commands, &errands), &reports).await;
     let _ = reports.send(Report::Stopped(result));
+}
+
+/// For what is left to chance.
+fn chance() -> u64 {
+    let mut bytes = [0; 8];
+    // Without it, samples are taken at the same places after each start.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// Opens the shards of this reactor: every `reactors`-th, beginning with its own number.

@@ -25,7 +25,6 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::Instant,
 };
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -42,7 +41,7 @@ use crate::{
     limits::MESH_REQUESTS_MAX,
     mesh::Port,
     partition::Partition,
-    recent::{Notes, Recent, unix_time},
+    recent::{Notes, Recent},
     storage::{Shard, Snapshots, Ticket},
     traffic::Traffic,
 };
@@ -143,11 +142,11 @@ impl Router {
         reactors: usize,
         snapshots: Rc<Snapshots>,
         (recent, notes): (Recent, Option<Notes>),
+        traffic: Traffic,
     ) -> Self {
-        let seed = partition.seed() ^ unix_time().as_nanos() as u64;
         Self {
             partition,
-            traffic: Rc::new(Traffic::new(partition, seed, Instant::now())),
+            traffic: Rc::new(traffic),
             reactors,
             shards,
             port,

@@ -11,6 +11,7 @@
 //! - A request that is not sampled costs one subtraction, a value that is not large one comparison; neither takes memory.
 //! - What is kept is bounded, whatever keys there are: `heavy::KEYS_MAX` and `largest::VALUES_MAX` names of up to
 //!   `name::KEY_BYTES_KEPT` bytes and a collection, twice.
+//! - Windows of all reactors end at the same moments.
 //! - A key is asked for on the reactor that owns its shard and nowhere else, so what reactors tell needs only to be put together.
 
 mod chance;
@@ -42,6 +43,8 @@ pub struct Traffic {
     floor: Cell<usize>,
     /// Milliseconds since 1970, at the last tick.
     clock: Cell<u64>,
+    /// When the process was started, from which windows are counted.
+    started: Instant,
     seen: RefCell<Seen>,
 }
 
@@ -50,6 +53,8 @@ struct Seen {
     dice: Dice,
     now: Window,
     before: Option<Window>,
+    /// When the next window begins.
+    next: Instant,
 }
 
 /// What was seen from a moment on.
@@ -61,14 +66,15 @@ struct Window {
 
 impl Traffic {
     /// Nothing was seen yet.
-    pub fn new(partition: Partition, seed: u64, now: Instant) -> Self {
-        let mut dice = Dice::new(seed);
+    pub fn new(partition: Partition, seed: u64, started: Instant, now: Instant) -> Self {
+        let (mut dice, next) = (Dice::new(seed), next_window(started, now));
         Self {
             partition,
             gap: Cell::new(dice.gap(SAMPLED_ONE_IN)),
             floor: Cell::new(0),
             clock: Cell::new(unix_millis()),
-            seen: RefCell::new(Seen { dice, now: Window::new(now), before: None }),
+            started,
+            seen: RefCell::new(Seen { dice, now: Window::new(now), before: None, next }),
         }
     }
 
@@ -91,12 +97,14 @@ impl Traffic {
     pub fn tick(&self, now: Instant) {
         self.clock.set(unix_millis());
         let seen = &mut *self.seen.borrow_mut();
-        if now.saturating_duration_since(seen.now.begun) < WINDOW {
+        if now < seen.next {
             return;
         }
-        let emptied = seen.before.take().map(|window| window.emptied(now));
-        let next = emptied.unwrap_or_else(|| Window::new(now));
-        seen.before = Some(std::mem::replace(&mut seen.now, next));
+        seen.next = next_window(self.started, now);
+        let begun = seen.next - WINDOW;
+        let emptied = seen.before.take().map(|window| window.emptied(begun));
+        let fresh = emptied.unwrap_or_else(|| Window::new(begun));
+        seen.before = Some(std::mem::replace(&mut seen.now, fresh));
         self.floor.set(0);
     }
 
@@ -118,9 +126,16 @@ impl Traffic {
     fn keep(&self, collection: &str, key: &[u8], bytes: usize) {
         let values = &mut self.seen.borrow_mut().now.values;
         let hash = self.partition.hash(collection, key);
-        values.note(Name { collection, key }, hash, bytes, self.clock.get());
-        self.floor.set(values.floor());
+        if values.note(Name { collection, key }, hash, bytes, self.clock.get()) {
+            self.floor.set(values.floor());
+        }
     }
+}
+
+/// When the window after that of `now` begins.
+fn next_window(started: Instant, now: Instant) -> Instant {
+    let ended = now.saturating_duration_since(started).as_millis() / WINDOW.as_millis();
+    started + WINDOW * (ended as u32 + 1)
 }
 
 fn unix_millis() -> u64 {

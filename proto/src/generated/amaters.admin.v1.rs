@@ -117,7 +117,7 @@ pub struct BackupResult {
     /// Of an incremental.
     #[prost(string, tag = "4")]
     pub parent_id: ::prost::alloc::string::String,
-    /// Entries in this backup, deletions of an incremental among them.
+    /// Entries in this backup; deletions of an incremental are not among them.
     #[prost(uint64, tag = "5")]
     pub keys: u64,
     /// Bytes of keys and values in it.
@@ -362,7 +362,7 @@ pub struct BigValuesRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BigValuesResponse {
-    /// The largest first. Of each reactor no more than 64 are known.
+    /// The largest first. Of each reactor no more than 32 are known.
     #[prost(message, repeated, tag = "1")]
     pub values: ::prost::alloc::vec::Vec<BigValue>,
     /// As in HotKeysResponse.

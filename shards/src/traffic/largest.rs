@@ -6,7 +6,7 @@
 use super::name::{Kept, Name};
 
 /// Values that are kept.
-pub const VALUES_MAX: usize = 64;
+pub const VALUES_MAX: usize = 32;
 
 /// A list of values.
 #[derive(Default)]
@@ -35,15 +35,17 @@ pub struct Value<'a> {
 }
 
 impl Largest {
-    /// Notes a value, which is longer than the floor.
-    pub fn note(&mut self, name: Name<'_>, hash: u64, bytes: usize, now: u64) {
-        let place = match self.hashes.iter().position(|other| *other == hash) {
-            Some(known) if self.lengths[known] > bytes => return,
-            Some(known) => known,
-            None => self.give_place(name, hash),
-        };
-        self.lengths[place] = bytes;
-        self.rest[place].seen_at = now;
+    /// Notes a value, which is longer than the floor; whether the floor may have changed.
+    pub fn note(&mut self, name: Name<'_>, hash: u64, bytes: usize, now: u64) -> bool {
+        let known = self.hashes.iter().position(|other| *other == hash);
+        let place = known.unwrap_or_else(|| self.give_place(name, hash));
+        let length = &mut self.lengths[place];
+        let is_longer = *length < bytes || known.is_none();
+        if is_longer || *length == bytes {
+            *length = bytes;
+            self.rest[place].seen_at = now;
+        }
+        is_longer
     }
 
     /// A new place, or that of the shortest.

@@ -166,6 +166,12 @@ impl Answer {
 }
 
 impl Share {
+    /// How long the reactor has looked.
+    #[cfg(test)]
+    pub(super) fn window(&self) -> Duration {
+        self.window
+    }
+
     fn hot_key(&self, samples: Samples) -> HotKey {
         let Samples { name, least: sure, most: perhaps, writes } = samples;
         HotKey {
