@@ -56,29 +56,34 @@ pub(super) async fn run(shard: &Shard, inner: &Inner) {
     }
 }
 
-/// The oldest file that is mostly garbage, and the view that keeps it open: it may die while it is walked over.
+/// The oldest file that is mostly garbage, and the view that keeps it open: it may die while it is walked over. Notes how much
+/// garbage there is in all.
 async fn candidate(inner: &Inner) -> Result<Option<(Rc<View>, Rc<BlobFile>)>, StorageError> {
-    let (view, files): (_, Vec<(Rc<BlobFile>, u64)>) = {
+    let (view, files): (_, Vec<(Rc<BlobFile>, u64, bool)>) = {
         let state = inner.state.borrow();
-        let blobs = state.view.blobs.values().filter(|file| {
+        // The one that is written has room in it that is no garbage.
+        let blobs = state.view.blobs.values();
+        let blobs = blobs.filter(|file| state.blob_active != Some(file.binding.number));
+        let files = blobs.map(|file| {
             let number = &file.binding.number;
             // What a batch has proposed cannot be written again before it is decided.
-            state.blob_active != Some(*number)
-                && !state.memtable.proposes(*number)
+            let collectable = !state.memtable.proposes(*number)
                 && !state.collected.contains_key(number)
-                && !state.uncollectable.contains(number)
+                && !state.uncollectable.contains(number);
+            (Rc::clone(file), live_bytes(&state, *number), collectable)
         });
-        let live = |file: &Rc<BlobFile>| live_bytes(&state, file.binding.number);
-        let files = blobs.map(|file| (Rc::clone(file), live(file))).collect();
-        (Rc::clone(&state.view), files)
+        (Rc::clone(&state.view), files.collect())
     };
-    for (file, live) in files {
-        let size = file.size().await?;
-        if size - size.min(live) >= live.max(GARBAGE_BYTES_MIN) {
-            return Ok(Some((view, file)));
+    let (mut found, mut garbage_bytes) = (None, 0);
+    for (file, live, collectable) in files {
+        let garbage = file.size().await?.saturating_sub(live);
+        garbage_bytes += garbage;
+        if collectable && found.is_none() && garbage >= live.max(GARBAGE_BYTES_MIN) {
+            found = Some(file);
         }
     }
-    Ok(None)
+    inner.state.borrow_mut().blob_garbage_bytes = garbage_bytes;
+    Ok(found.map(|file| (view, file)))
 }
 
 /// Bytes of a blob file that entries refer to.

@@ -81,6 +81,8 @@ pub(super) struct State {
     pub(super) collected: BTreeMap<u64, Sequence>,
     /// Blob files in which something could not be read.
     pub(super) uncollectable: BTreeSet<u64>,
+    /// Of all blob files but the one that is written, as they were looked at last.
+    pub(super) blob_garbage_bytes: u64,
     shard: u32,
     memtable_bytes_max: u64,
     /// Entries outlive the process: they are committed in groups, and flushed.
@@ -129,6 +131,7 @@ impl State {
             flushed: 0,
             collected: BTreeMap::new(),
             uncollectable: BTreeSet::new(),
+            blob_garbage_bytes: 0,
             shard,
             memtable_bytes_max,
             has_tree,
@@ -477,12 +480,14 @@ impl State {
             let bytes = tables().map(|table| table.meta.bytes).sum();
             Level { tables: tables().count() as u64, bytes }
         };
-        let blobs = || version.blobs().values();
+        let in_tables = version.tables().flat_map(|table| &table.meta.blobs);
+        let in_layers = self.memtable.totals().flat_map(|totals| totals.blobs.values());
+        let live_bytes: u64 = in_tables.map(|blob| blob.bytes).chain(in_layers.copied()).sum();
         Stats {
             levels: version.levels().iter().map(level).collect(),
             frozen_memtables: self.memtable.frozen_count() as u64,
-            blob_bytes: blobs().map(|blob| blob.bytes).sum(),
-            blob_garbage_bytes: blobs().map(|blob| blob.garbage).sum(),
+            blob_bytes: live_bytes + self.blob_garbage_bytes,
+            blob_garbage_bytes: self.blob_garbage_bytes,
             entries: self.entries(),
             sequence: sequences.max().unwrap_or(0).max(flushed_sequence),
             flushed_sequence,

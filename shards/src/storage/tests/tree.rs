@@ -232,6 +232,42 @@ fn blob_files_that_are_mostly_garbage_go_and_what_is_alive_in_them_stays() {
 }
 
 #[test]
+fn bytes_of_blob_files_are_told_with_those_that_are_garbage() {
+    const VALUES: u8 = 4;
+    const BYTES: u64 = 6000;
+
+    let mut machine = machine(1);
+    let set_all = |machine: &mut Machine, byte| {
+        for key in 0..VALUES {
+            machine.shard().set("c", &[key], value(vec![byte; BYTES as usize])).unwrap();
+        }
+        machine.settle();
+    };
+    set_all(&mut machine, 1);
+    let all = u64::from(VALUES) * BYTES;
+    let stats = machine.shard().stats();
+    assert_eq!((stats.blob_bytes, stats.blob_garbage_bytes), (all, 0));
+    for life in 0..2 {
+        machine.close();
+        machine.start().unwrap();
+        machine.settle();
+        let stats = machine.shard().stats();
+        let (bytes, garbage) = (stats.blob_bytes, stats.blob_garbage_bytes);
+        assert!((all..2 * all).contains(&(bytes - garbage)), "life {life}: {bytes}, {garbage}");
+        // Heads of values, and the rest of a block.
+        assert!((1..all / 2).contains(&garbage), "life {life}: {garbage}");
+    }
+    // What is all garbage goes.
+    set_all(&mut machine, 2);
+    machine.close();
+    machine.start().unwrap();
+    machine.settle();
+    let stats = machine.shard().stats();
+    assert_eq!(stats.blob_bytes - stats.blob_garbage_bytes, all);
+    assert!(stats.blob_garbage_bytes < all / 2, "{}", stats.blob_garbage_bytes);
+}
+
+#[test]
 fn a_flush_without_room_refuses_writes_in_the_end_and_heals() {
     let mut machine = machine(1);
     let mut written = 0u32;
