@@ -161,7 +161,11 @@ fn take(inner: &Inner, store: &Store, epoch: Epoch) -> Result<Cut, StorageError>
     let in_tables = runs.iter().flatten().flat_map(|meta| {
         meta.blobs.iter().map(|blob| blob.bytes).chain([meta.key_bytes + meta.data_bytes])
     });
-    let in_memory = layers.iter().map(|layer| layer.totals().bytes);
+    // Values that are in blob files already count for little memory, and are copied all the same.
+    let in_memory = layers.iter().map(|layer| {
+        let totals = layer.totals();
+        totals.bytes + totals.blobs.values().sum::<u64>()
+    });
     let sources = Sources {
         epoch,
         rows,
