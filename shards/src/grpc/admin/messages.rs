@@ -1,5 +1,7 @@
 //! Jobs and figures as messages.
 
+use std::sync::Arc;
+
 use amaters_proto::admin::v1 as wire;
 
 use crate::{
@@ -31,8 +33,8 @@ pub(super) fn job(job: &Job) -> wire::Job {
     let step = if job.has_ended() { String::new() } else { job.step().to_owned() };
     let (result, error) = match job.result() {
         Some(Ok(outcome)) => (Some(result(outcome)), String::new()),
-        Some(Err(error)) => (None, error.to_string()),
-        None => (None, String::new()),
+        Some(Err(error)) if state == wire::JobState::Failed => (None, error.to_string()),
+        Some(Err(_)) | None => (None, String::new()),
     };
     wire::Job {
         id: job.id,
@@ -95,7 +97,10 @@ pub(super) fn stats(core: &Core, detailed: bool) -> wire::StatsResponse {
     };
     let shards = process.shards.iter().enumerate();
     let shards = shards.filter_map(|(number, stats)| Some((number as u32, stats.load_full()?)));
-    let shards = shards.filter(|_| detailed).map(|(number, stats)| shard(number, &stats));
+    // Looked at once, so that the parts make the sum.
+    let shards: Vec<_> = shards.collect();
+    let total = Totals::sum(shards.iter().map(|(_, stats)| Arc::clone(stats)));
+    let shards = shards.iter().filter(|_| detailed).map(|(number, stats)| shard(*number, stats));
     wire::StatsResponse {
         version: env!("CARGO_PKG_VERSION").into(),
         uptime_seconds: process.started.elapsed().as_secs(),
@@ -104,7 +109,7 @@ pub(super) fn stats(core: &Core, detailed: bool) -> wire::StatsResponse {
         errors: methods().map(|method| method.failed.get()).sum(),
         bytes_received: sum(|one| one.bytes_received.get()),
         bytes_sent: sum(|one| one.bytes_sent.get()),
-        total: Some(shard(0, &Totals::of(process).stats)),
+        total: Some(shard(0, &total.stats)),
         shards: shards.collect(),
         latency: Some(latency(&latencies(process))),
     }

@@ -29,14 +29,17 @@ pub struct Totals {
 impl Totals {
     /// As the shards have told last.
     pub fn of(process: &Process) -> Self {
+        Self::sum(process.shards.iter().filter_map(|stats| stats.load_full()))
+    }
+
+    /// Of these shards.
+    pub fn sum(shards: impl Iterator<Item = Arc<Stats>>) -> Self {
         let mut totals = Self::default();
-        for stats in process.shards.iter().filter_map(|stats| stats.load_full()) {
-            totals.add(&stats);
-        }
+        shards.for_each(|shard| totals.add(&shard));
         totals
     }
 
-    fn add(&mut self, shard: &Arc<Stats>) {
+    fn add(&mut self, shard: &Stats) {
         let sum = &mut self.stats;
         self.shards += 1;
         let mut add = |to: fn(&mut Stats) -> &mut u64, number: u64| *to(sum) += number;
@@ -63,6 +66,9 @@ impl Totals {
         add(|stats| &mut stats.operations.deletes, shard.operations.deletes);
         add(|stats| &mut stats.operations.scans, shard.operations.scans);
         sum.merge_time += shard.merge_time;
+        if sum.poisoned.is_none() {
+            sum.poisoned.clone_from(&shard.poisoned);
+        }
         sum.levels.resize_with(sum.levels.len().max(shard.levels.len()), Default::default);
         for (level, more) in sum.levels.iter_mut().zip(&shard.levels) {
             level.tables += more.tables;
