@@ -1,5 +1,6 @@
 //! A client in another language: Python's grpcio, with stubs made from our `.proto` files when it
-//! starts. `foreign/client.py` holds the checks, `foreign/doors/` those of credentials, `foreign/install` gets what both need.
+//! starts. `foreign/client.py` holds the checks, `foreign/doors/` those of credentials, `foreign/admin.py` those of
+//! AdminService; `foreign/install` gets what they need.
 
 use std::{
     fs,
@@ -63,6 +64,25 @@ fn grpcio_is_let_in_by_exactly_what_is_documented() {
             doors(&python, kind.cores, algorithms);
         }
     }
+}
+
+#[test]
+fn grpcio_does_what_operators_do_by_reflection_alone() {
+    let Some(python) = python() else { return };
+    if !TWO.is_possible() {
+        return;
+    }
+    let mut site = Site::new(TWO, "[snapshot]\nrate_mb_per_second = 1\n");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/foreign/admin.py");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(script);
+    command.arg(site.server.address.to_string()).arg(site.folder.path());
+    let output = command.output().unwrap();
+    let (told, errors) = (String::from_utf8_lossy(&output.stdout), output.stderr);
+    println!("{told}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&errors));
+    assert!(told.ends_with("ok: drain says goodbye when every method was called\n"), "{told}");
+    assert!(site.server.end().success());
 }
 
 /// Shows credentials of every kind in every state to a server whose files the script makes.
