@@ -19,7 +19,7 @@ use crate::{
 
 const ROLES: &str = "[[roles]]\nname = \"operator\"\npermissions = [{ resource = \"server\", actions = [\"admin\"] }]\n";
 /// Calls of the service, as the audit calls them, in the order in which `all` makes them.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "BACKUP",
     "RESTORE",
     "VERIFY",
@@ -29,6 +29,8 @@ const COMMANDS: [&str; 13] = [
     "CANCEL",
     "LOGS",
     "STATS",
+    "HOT_KEYS",
+    "BIG_VALUES",
     "CONNECTIONS",
     "RELOAD",
     "CLOSE",
@@ -100,6 +102,8 @@ async fn all(caller: &Caller, job: u64) -> Vec<Result<(), Status>> {
         admin.cancel_job(caller.with_headers(wire::CancelJobRequest { id: job })).await.map(drop),
         last(admin.logs(caller.with_headers(logs)).await).await.map(drop),
         admin.stats(caller.with_headers(wire::StatsRequest { detailed: true })).await.map(drop),
+        admin.hot_keys(caller.with_headers(wire::HotKeysRequest::default())).await.map(drop),
+        admin.big_values(caller.with_headers(wire::BigValuesRequest::default())).await.map(drop),
         connections(caller).await.map(drop),
         admin.reload(caller.with_headers(wire::ReloadRequest {})).await.map(drop),
         admin.close_connections(caller.with_headers(close)).await.map(drop),
