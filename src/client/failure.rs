@@ -37,11 +37,23 @@ pub(crate) struct Failure {
     pub(crate) code: Option<i32>,
     /// Seconds after which the server would look at it again.
     pub(crate) retry_after: Option<u32>,
+    /// What to do about it, where that is not in the text already.
+    advice: Option<&'static str>,
 }
+
+/// For whoever is recognised, but may not.
+const DENIED: &str = "use other credentials, or ask the operator to allow it";
 
 impl Failure {
     pub(crate) fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), code: None, retry_after: None }
+        let advice = match kind {
+            Kind::NotAllowed => Some(
+                "give credentials with --token-file, --api-key-file or a client certificate, or ask the operator",
+            ),
+            Kind::TryAgain => Some("try again a little later"),
+            _ => None,
+        };
+        Self { kind, text: text.into(), code: None, retry_after: None, advice }
     }
 
     pub(crate) fn usage(text: impl Into<String>) -> Self {
@@ -77,23 +89,12 @@ impl Failure {
     pub(crate) fn did_nothing(&self) -> bool {
         matches!(self.code, Some(2000..=3999 | 4003 | 5000..=6999 | 7002))
     }
-
-    /// What to do about it, where that is not in the text already.
-    fn advice(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::NotAllowed => Some(
-                "give credentials with --token-file, --api-key-file or a client certificate, or ask the operator",
-            ),
-            Kind::TryAgain => Some("try again a little later"),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.text)?;
-        match (self.retry_after, self.advice()) {
+        match (self.retry_after, self.advice) {
             (Some(seconds), _) => write!(out, "; try again in {seconds} s"),
             (None, Some(advice)) => write!(out, "; {advice}"),
             (None, None) => Ok(()),
@@ -113,7 +114,10 @@ impl From<ErrorResponse> for Failure {
             _ => Kind::Refused,
         };
         let text = format!("{} ({} {name})", error.message, error.code);
-        Self { kind, text, code: Some(error.code), retry_after: error.retry_after }
+        let failure = Self::new(kind, text);
+        let denied = error.code == ErrorCode::ErrorAuthInsufficientPermissions as i32;
+        let advice = if denied { Some(DENIED) } else { failure.advice };
+        Self { code: Some(error.code), retry_after: error.retry_after, advice, ..failure }
     }
 }
 
@@ -147,7 +151,9 @@ impl From<Status> for Failure {
             Code::Unimplemented => format!("this server does not know this: {message} (status 12)"),
             code => format!("{message} (status {} {code:?})", code as i32),
         };
-        Self::new(kind, text)
+        let failure = Self::new(kind, text);
+        let advice = if code == Code::PermissionDenied { Some(DENIED) } else { failure.advice };
+        Self { advice, ..failure }
     }
 }
 
@@ -195,6 +201,9 @@ mod tests {
         let text = in_band(7002, Some(3)).to_string();
         assert_eq!(text, "no (7002 SERVER_OVERLOADED); try again in 3 s");
         assert_eq!(in_band(9999, None).to_string(), "no (9999 unknown code)");
+        // Whoever is recognised has credentials already.
+        assert!(in_band(3000, None).to_string().ends_with("or ask the operator"));
+        assert!(in_band(3002, None).to_string().ends_with("ask the operator to allow it"));
     }
 
     #[test]

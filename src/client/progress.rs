@@ -77,7 +77,7 @@ fn is_watched() -> bool {
 fn bar(bytes_all: Option<u64>) -> ProgressBar {
     let (bar, template) = match bytes_all {
         Some(all) => {
-            (ProgressBar::new(all), "{prefix}[{bar:40}] {percent:>3} %  {msg}  {eta} left")
+            (ProgressBar::new(all), "{prefix}[{wide_bar}] {percent:>3} %  {msg}  {eta} left")
         }
         None => (ProgressBar::no_length(), "{prefix}{spinner} {msg}  {bytes}  {elapsed}"),
     };

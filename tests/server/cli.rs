@@ -1,8 +1,10 @@
 //! `amaters-cli` against the real server, as people and scripts call it.
 
+mod access;
 mod backups;
 mod files;
 mod operator;
+mod orders;
 mod settings;
 mod tls;
 mod tools;
