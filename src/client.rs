@@ -142,7 +142,7 @@ impl Session {
             return failure;
         }
         let advice = "if the server wants a client certificate: --tls-cert and --tls-key";
-        Failure { text: format!("{failure}; {advice}"), ..failure }
+        Failure { text: format!("{}; {advice}", failure.text), ..failure }
     }
 
     async fn run(&mut self, command: &Command) -> Result<(), Failure> {

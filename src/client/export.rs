@@ -101,7 +101,7 @@ impl Export {
             Err(failure) => {
                 // What is not whole is not kept, and what cannot be removed is told by its name.
                 let _ = fs::remove_file(&part);
-                let text = format!("{failure}\n{} was not written", self.file.display());
+                let text = format!("{}\n{} was not written", failure.text, self.file.display());
                 Err(Failure { text, ..failure })
             }
         }
@@ -157,8 +157,9 @@ impl Going<'_> {
                     parts += 1;
                 }
                 Err(failure) if is_over(&failure) => {
+                    let text = failure.text.clone();
                     let text =
-                        format!("{failure}; --in-parts goes on, with entries of a later instant");
+                        format!("{text}; --in-parts goes on, with entries of a later instant");
                     return Err(Failure { text, ..failure });
                 }
                 Err(failure) => return Err(failure),

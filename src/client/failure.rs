@@ -38,7 +38,7 @@ pub(crate) struct Failure {
     /// Seconds after which the server would look at it again.
     pub(crate) retry_after: Option<u32>,
     /// What to do about it, where that is not in the text already.
-    advice: Option<&'static str>,
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// For whoever is recognised, but may not.

@@ -19,6 +19,7 @@ use super::{
     connection::Connection,
     failure::{Failure, Kind},
     interrupt,
+    output::Form,
     progress::Progress,
 };
 
@@ -296,12 +297,17 @@ fn has_ended(job: &Job) -> bool {
 
 /// Tells how a job has ended; what has failed or has found damage is a failure.
 fn finish(session: &Session, job: &Job) -> Result<(), Failure> {
+    if job.state() != JobState::Done {
+        if session.output.form != Form::Table {
+            session.output.show(&shown::object(job))?;
+        }
+        // For people that is all there is to say.
+        return Err(Failure::refused(shown::line(job)));
+    }
     session.output.say(&shown::line(job), &shown::object(job))?;
-    match (job.state(), shown::damages(job)) {
-        (JobState::Done, 0) => Ok(()),
-        (JobState::Done, count) => Err(Failure::refused(format!("{count} damages were found"))),
-        (JobState::Cancelled, _) => Err(Failure::refused("the job was cancelled")),
-        _ => Err(Failure::refused(format!("the job has failed: {}", job.error))),
+    match shown::damages(job) {
+        0 => Ok(()),
+        count => Err(Failure::refused(format!("{count} damages were found"))),
     }
 }
 
@@ -311,8 +317,8 @@ fn unknown(failure: Failure, last: Option<&Job>) -> Failure {
         return failure;
     };
     let text = format!(
-        "{failure}\nhow job {} has ended is not known here; `amaters-cli jobs` says",
-        job.id
+        "{}\nhow job {} has ended is not known here; `amaters-cli jobs` says",
+        failure.text, job.id
     );
     Failure { text, ..failure }
 }

@@ -19,14 +19,18 @@ enum ConnectionsCommand {
     /// Print who is connected, as connections alone does.
     List,
     /// Say goodbye to some: their requests under way are finished.
-    Close {
-        /// These.
-        #[arg(value_name = "ID", required_unless_present = "from")]
-        ids: Vec<u64>,
-        /// And all from this address.
-        #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-        from: String,
-    },
+    Close(Close),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Close {
+    /// These.
+    #[arg(value_name = "ID")]
+    ids: Vec<u64>,
+    /// And all from this address.
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
 }
 
 impl Connections {
@@ -51,8 +55,9 @@ impl Connections {
                     rows.collect(),
                 )
             }
-            Some(ConnectionsCommand::Close { ids, from }) => {
-                let request = CloseConnectionsRequest { ids: ids.clone(), address: from.clone() };
+            Some(ConnectionsCommand::Close(Close { ids, from })) => {
+                let address = from.clone().unwrap_or_default();
+                let request = CloseConnectionsRequest { ids: ids.clone(), address };
                 let request = connection.call(request, timeout);
                 let closed = stub.close_connections(request).await?.into_inner().closed;
                 session.output.say(&format!("{closed} closed"), &json!({"closed": closed}))

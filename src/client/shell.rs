@@ -16,7 +16,7 @@ use std::{
 };
 
 use clap::{Args, Parser as _};
-use rustyline::{Config, Editor, error::ReadlineError, history::FileHistory};
+use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::FileHistory};
 use tokio::sync::mpsc;
 
 use self::completion::Completion;
@@ -144,9 +144,10 @@ fn reader(
         |error: &dyn std::fmt::Display| Failure::refused(format!("cannot begin a shell: {error}"));
     let config =
         Config::builder().max_history_size(HISTORY_LINES).map_err(|error| cannot(&error))?;
+    // A list, as shells show it: what is put in without a word may be a command that ends something.
+    let config = config.auto_add_history(false).completion_type(CompletionType::List);
     let mut editor: Editor<Completion, FileHistory> =
-        Editor::with_config(config.auto_add_history(false).build())
-            .map_err(|error| cannot(&error))?;
+        Editor::with_config(config.build()).map_err(|error| cannot(&error))?;
     editor.set_helper(Some(Completion::new()));
     if let Some(path) = &history {
         // There is none at first.

@@ -94,7 +94,7 @@ impl Report {
     fn method(bench: &Bench) -> String {
         let streams = u32::from(bench.connections) * u32::from(bench.streams);
         let mix = format!(
-            "{} % gets, {} keys ({:?}), values of {} bytes, {} connections with {} requests at once",
+            "{} % gets, {} keys ({:?}), values of {} bytes; {} connections with {} requests at once",
             bench.reads,
             bench.keys,
             bench.distribution,
@@ -115,8 +115,8 @@ impl Report {
 
     pub(super) fn text(&self, bench: &Bench) -> String {
         let mut text = format!(
-            "{}\n\n{:.1} requests/s, {:.1} MB/s of values; {} answered, {} failed, {} unfinished, {} gets found no value\n",
-            Self::method(bench),
+            "{}\n\n{:.1} requests/s, {:.1} MB/s of values;\n{} answered, {} failed, {} unfinished, {} gets found no value\n",
+            Self::method(bench).replace("; ", ";\n"),
             self.per_second(),
             self.value_bytes as f64 / self.seconds.as_secs_f64() / 1e6,
             self.answers(),

@@ -8,8 +8,8 @@ use rustyline::{
 
 use crate::client::command;
 
-/// Words of the shell itself.
-const OWN: [&str; 3] = ["exit", "quit", "use"];
+/// Words that stand alone.
+const OWN: [&str; 4] = ["exit", "help", "quit", "use"];
 
 pub(super) struct Completion {
     command: Command,
@@ -48,7 +48,7 @@ impl Completion {
             }
             None => {
                 let names = at.get_subcommands().map(|below| below.get_name().to_owned());
-                all.extend(names.filter(|name| name != "shell"));
+                all.extend(names.filter(|name| name != "shell" && name != "help"));
                 if before.is_empty() {
                     all.extend(OWN.map(str::to_owned));
                 }
@@ -98,6 +98,7 @@ mod tests {
                 && !found(&[], "sh").contains(&"shell".to_owned())
         );
         assert_eq!(found(&["admin"], "ba"), ["backup"]);
+        assert_eq!(found(&["jobs"], ""), ["cancel", "list", "watch"]);
         assert_eq!(found(&["get", "k"], "--as"), ["--as"]);
         assert_eq!(found(&["get", "--as"], "h"), ["hex"]);
         assert_eq!(found(&["get"], "x"), Vec::<String>::new());

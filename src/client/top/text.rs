@@ -41,11 +41,11 @@ pub(super) fn text(view: &Value, place: &str, output: Output) -> String {
             &["requests_per_second", "connections", "active_requests"],
         ));
     }
-    let names = [
-        "SHARD", "ENTRIES", "GET/S", "SET/S", "DEL/S", "SCAN/S", "HIT %", "MEMTABLE", "LOG",
-        "TABLES", "BLOBS", "STALL %", "",
-    ];
+    // Two tables of shards, each of which fits into 80 columns.
+    let names = ["SHARD", "ENTRIES", "GET/S", "SET/S", "DEL/S", "SCAN/S", "STALL %", ""];
     let mut shards = vec![head(&names)];
+    let names = ["SHARD", "MEMTABLE", "LOG", "TABLES", "BLOBS", "CACHE HIT %"];
+    let mut sizes = vec![head(&names)];
     for row in rows(&view["shards"]) {
         let counted = [
             "entries",
@@ -53,16 +53,18 @@ pub(super) fn text(view: &Value, place: &str, output: Output) -> String {
             "sets_per_second",
             "deletes_per_second",
             "scans_per_second",
-            "cache_hit_percent",
+            "stall_percent",
         ];
         let mut cells = line(row, "shard", &counted);
-        let sized = ["memtable_bytes", "log_bytes", "table_bytes", "blob_bytes"];
-        cells.extend(sized.map(|name| size(&row[name])));
-        cells.push(shown(&row["stall_percent"]));
         cells.push(if row["poisoned"] == true { "REFUSES WRITES".into() } else { String::new() });
         shards.push(cells);
+        let sized = ["memtable_bytes", "log_bytes", "table_bytes", "blob_bytes"];
+        let mut cells = line(row, "shard", &[]);
+        cells.extend(sized.map(|name| size(&row[name])));
+        cells.push(shown(&row["cache_hit_percent"]));
+        sizes.push(cells);
     }
-    for table in [methods, reactors, shards] {
+    for table in [methods, reactors, shards, sizes] {
         if table.len() > 1 {
             let table = columns(table);
             let (head, rest) = table.split_once('\n').unwrap_or((&table, ""));
@@ -117,10 +119,13 @@ mod tests {
         let text = text(&view, "place", Output { form: Form::Table, color: false });
         assert!(text.contains("connections - of -, - requests active"), "{text}");
         assert!(text.contains("50.0 requests/s, - errors/s"), "{text}");
-        let shard: Vec<_> =
-            text.lines().rfind(|line| !line.is_empty()).unwrap().split_whitespace().collect();
-        assert_eq!(&shard[..3], ["0", "7", "-"]);
-        assert!(text.contains("2.0 KiB") && text.contains("REFUSES WRITES"), "{text}");
+        assert!(text.contains("REFUSES WRITES\n\nSHARD  MEMTABLE  LOG      TABLES"), "{text}");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let shards: Vec<_> = text.lines().filter(|line| line.starts_with('0')).map(words).collect();
+        assert_eq!(
+            (&shards[0][..3], &shards[1][2..4]),
+            (&words("0 7 -")[..], &words("2.0 KiB")[..])
+        );
         assert!(!text.contains("REACTOR"), "{text}");
     }
 }

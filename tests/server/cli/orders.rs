@@ -38,7 +38,10 @@ fn connections_are_listed_and_closed_by_number_and_by_address() {
     let text = site.said(&["connections", "list"]);
     let head: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(head, ["ID", "ADDRESS", "REACTOR", "AGE_SECONDS", "REQUESTS_UNDER_WAY"]);
-    assert!(text.lines().any(|line| line.starts_with(&id) && line.contains("127.0.0.1:")), "{text}");
+    assert!(
+        text.lines().any(|line| line.starts_with(&id) && line.contains("127.0.0.1:")),
+        "{text}"
+    );
 
     assert_eq!(site.said(&["connections", "close", "4711"]), "0 closed\n");
     assert_eq!(site.said(&["connections", "close", "--from", "127.0.0.2"]), "0 closed\n");
