@@ -1,6 +1,11 @@
 //! Secrets of the process: who else may read the files that hold them, and dumps of its memory.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -9,8 +14,8 @@ use crate::config::{
     keys::{self, KEYS},
 };
 
-/// Keys whose files hold secrets.
-const FILES: [&str; 3] = ["network.tls_key", "auth.jwt.secret_file", "auth.api_key.keys_file"];
+/// Keys whose files hold secrets, but for `network.tls_key`: that is looked at whenever it is read.
+const FILES: [&str; 2] = ["auth.jwt.secret_file", "auth.api_key.keys_file"];
 
 /// A line for each file with a secret in use that every user of the machine may read.
 pub(crate) fn exposed(written: &Written) -> Vec<String> {
@@ -24,13 +29,17 @@ pub(crate) fn exposed(written: &Written) -> Vec<String> {
     });
     let files: BTreeSet<_> = named.chain(here).collect();
     let told = |(key, path): (&str, PathBuf)| {
-        let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o7777;
-        (mode & 0o004 != 0).then(|| {
-            let path = path.display();
-            format!("{key}: every user of this machine may read {path} (mode {mode:04o}); chmod o-rwx {path}")
-        })
+        open_to_all(key, &path, fs::metadata(&path).ok()?.permissions().mode())
     };
     files.into_iter().filter_map(told).collect()
+}
+
+/// A line about the file of a key, if every user of the machine may read it.
+pub(crate) fn open_to_all(key: &str, path: &Path, mode: u32) -> Option<String> {
+    let (path, mode) = (path.display(), mode & 0o7777);
+    (mode & 0o004 != 0).then(|| {
+        format!("{key}: every user of this machine may read {path} (mode {mode:04o}); chmod o-rwx {path}")
+    })
 }
 
 fn is_in_use(written: &Written, path: &str) -> bool {
@@ -60,8 +69,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let text = format!(
-            "[network]\ntls_enabled = true\ntls_key = \"{}\"\n[auth.jwt]\nsecret = \"hunter2\"\n\
-             [auth.api_key]\nkeys_file = \"{}\"\n",
+            "[auth]\nenabled = true\nmethods = [\"jwt\"]\n[auth.jwt]\nenabled = true\nsecret = \"hunter2\"\n\
+             secret_file = \"{}\"\n[auth.api_key]\nkeys_file = \"{}\"\n",
             path("key").display(),
             path("keys").display()
         );
@@ -82,7 +91,7 @@ mod tests {
         // Nobody asks for API keys, so theirs is in no use.
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with("auth.jwt.secret: every user") && told[0].contains("a.toml"));
-        assert!(told[1].starts_with("network.tls_key: ") && told[1].contains("(mode 0644)"));
+        assert!(told[1].starts_with("auth.jwt.secret_file: ") && told[1].contains("(mode 0644)"));
         assert!(!told.join("").contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! Small files that are read whole: those of keys, certificates, roles and policies.
+//! Small files that are read whole: configuration, keys, certificates, roles and policies.
 
 use std::{
     fs::OpenOptions,

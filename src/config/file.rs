@@ -5,8 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
-    io::{self, Read as _},
+    fmt,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -14,6 +13,7 @@ use std::{
 use toml::de::DeTable;
 
 use super::{refusal::Problem, written::Origin};
+use crate::whole_file;
 
 /// A hundred times the generated file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -50,11 +50,9 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
         let unreadable =
             |why: String| Problem::unreadable(format_args!("cannot read {}", path.display()), why);
-        let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(unreadable(format!("it is longer than {FILE_BYTES_MAX} bytes")));
-        }
-        Self::of_bytes(path, bytes)
+        let file = whole_file::read(path, FILE_BYTES_MAX);
+        let mut file = file.map_err(|error| unreadable(error.to_string()))?;
+        Self::of_bytes(path, std::mem::take(&mut *file.bytes))
     }
 
     /// What was read from `path`.
@@ -144,16 +142,6 @@ impl File {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // Before it is opened: that alone may wait, as for the writer of a pipe.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// A key as people write it, bare and dotted.
 fn name(text: &str) -> Option<String> {
     let text = text.trim();
@@ -163,6 +151,8 @@ fn name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn refused(text: &str) -> Vec<String> {
@@ -208,7 +198,7 @@ mod tests {
         };
         assert!(refused(b"[server]\n# \xff\n").contains("a.toml line 2: is not UTF-8"));
         let long = vec![b'#'; FILE_BYTES_MAX as usize + 1];
-        assert!(refused(&long).contains("it is longer than 1048576 bytes"));
+        assert!(refused(&long).contains("it has more than 1048576 bytes"));
         let told = File::read(folder.path()).unwrap_err().to_string();
         assert!(told.contains("it is not a regular file"), "{told}");
         let told = File::read(Path::new("/dev/zero")).unwrap_err().to_string();

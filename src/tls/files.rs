@@ -30,8 +30,8 @@ pub(crate) struct Named {
 pub(crate) struct Contents {
     pub(crate) certificate: Named,
     pub(crate) key: Named,
-    /// Others than owner and group may read the key.
-    pub(crate) key_is_open: bool,
+    /// The permissions of the key's file.
+    pub(crate) key_mode: u32,
     pub(crate) authorities: Vec<Named>,
     pub(crate) revocations: Option<Named>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn read(settings: &TlsSettings) -> Result<Contents, LoadError> {
     Ok(Contents {
         certificate,
         key,
-        key_is_open: key_mode & 0o007 != 0,
+        key_mode,
         authorities: authorities.into_iter().map(read_authority).collect::<Result<_, _>>()?,
         revocations: revocations.map(read_revocations).transpose()?,
     })

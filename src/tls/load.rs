@@ -11,6 +11,7 @@ use amaters_shards::tls::{
 };
 
 use super::{TlsSettings, expiry::Date, files::Contents};
+use crate::secrets;
 
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +80,7 @@ pub(crate) fn load(
         authorities.add(&file.path, &file.bytes)?;
     }
     let mut notices = Vec::new();
-    if contents.key_is_open {
-        let path = key.path.display();
-        notices.push(format!("{path}: everybody may read the private key; chmod 0600 is meant"));
-    }
+    notices.extend(secrets::open_to_all("network.tls_key", &key.path, contents.key_mode));
     let mut revocations = Vec::new();
     if let Some(file) = &contents.revocations {
         revocations = pem::revocations(&file.bytes).map_err(in_file(&file.path))?;

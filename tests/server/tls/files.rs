@@ -90,7 +90,7 @@ fn dates_and_open_keys_are_warned_about() {
         assert!(output.status.success());
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains(expected), "{text}");
-        assert!(text.contains("everybody may read the private key"), "{text}");
+        assert!(text.contains("network.tls_key: every user of this machine may read"), "{text}");
     }
     let doctor = String::from_utf8(site.folder.run("doctor --config a.toml").stdout).unwrap();
     assert!(doctor.contains("WARN  tls "), "{doctor}");
