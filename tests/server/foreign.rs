@@ -58,10 +58,11 @@ fn grpcio_finds_the_same_over_tls() {
 fn grpcio_is_let_in_by_exactly_what_is_documented() {
     let Some(python) = python() else { return };
     // All algorithms once, and one of each family.
-    for (kind, algorithms) in [(TWO, &[][..]), (ONE, &["HS256", "RS256", "ES384", "EdDSA"][..])] {
+    let families: &[_] = &["HS256", "RS256", "ES384", "EdDSA"];
+    for (kind, words) in [(TWO, &[][..]), (ONE, families), (ONE, &["required"])] {
         if kind.is_possible() {
-            println!("{kind:?}");
-            doors(&python, kind.cores, algorithms);
+            println!("{kind:?} {words:?}");
+            doors(&python, kind.cores, words);
         }
     }
 }
@@ -86,13 +87,13 @@ fn grpcio_does_what_operators_do_by_reflection_alone() {
 }
 
 /// Shows credentials of every kind in every state to a server whose files the script makes.
-fn doors(python: &Path, cores: usize, algorithms: &[&str]) {
+fn doors(python: &Path, cores: usize, words: &[&str]) {
     let (here, folder) = (Path::new(env!("CARGO_MANIFEST_DIR")), Folder::new());
     let mut command = Command::new(python);
     // It leaves nothing beside its modules.
     command.arg("-B").arg(here.join("tests/server/foreign/doors")).arg(folder.path());
     command.arg(here.join("proto")).arg(env!("CARGO_BIN_EXE_amaters-server"));
-    command.args(algorithms);
+    command.args(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut script = command.spawn().unwrap();
     let mut stdout = BufReader::new(script.stdout.take().unwrap());

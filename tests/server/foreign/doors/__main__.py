@@ -1,12 +1,13 @@
 """Who is let in, by which credentials and calls: docs/reference/authentication.md, cell by cell.
 
-    doors FOLDER PROTO PROGRAM [ALGORITHM...]
+    doors FOLDER PROTO PROGRAM [ALGORITHM... | required]
 
 Makes the keys, the certificates and the configuration of a server in FOLDER, and says `ready`. On
 one line it is then told where that server listens and where it serves metrics. It shows credentials
 of every kind in every state by every call, and compares each answer and each line of the audit with
 what is documented. PROGRAM reloads the server when its configuration has changed; PROTO holds the
-server's .proto files. Without an ALGORITHM, tokens are signed by each of them.
+server's .proto files. Without an ALGORITHM, tokens are signed by each of them. With `required`,
+the server wants a client certificate of everybody, and nothing else is shown.
 
 The first cell that is wrong ends the script. At the end it says how many there were.
 """
@@ -32,7 +33,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from keys import ALGORITHMS, Ring
 from others import HEADER, ApiKeys, Authority, Certificates, identity
-from states import Right
+from states import Right, Shut
 from tokens import AUDIENCE, ISSUER, LEEWAY, LIFE, Tokens
 
 # Longest that a line of the audit is waited for, and that the script may take.
@@ -53,6 +54,7 @@ header_list_bytes_max = 65536
 tls_enabled = true
 tls_cert = "server.crt"
 tls_key = "server.key"
+{required}
 [auth]
 enabled = true
 methods = ["mtls", "jwt", "api_key"]
@@ -166,7 +168,7 @@ class Matrix:
         before = self.failures(state.reason)
         door = self.door(pair)
         for call in CALLS:
-            outcome, = call.outcomes(door, [])
+            outcome, = call.outcomes(door, state.headers)
             assert outcome[:2] == ("status", "UNAVAILABLE"), (state, call.name, outcome)
             self.cells += 1
         door.channel.close()
@@ -216,8 +218,8 @@ class Door(client.Server):
 class Site:
     """The folder of the server, and its files."""
 
-    def __init__(self, folder, program):
-        self.folder, self.program = folder, program
+    def __init__(self, folder, program, is_required):
+        self.folder, self.program, self.is_required = folder, program, is_required
         self.rings = {algorithm: Ring(algorithm) for algorithm in ALGORITHMS}
         self.api_keys, self.certificates = ApiKeys(), Certificates()
         self.verify_cn = True
@@ -253,7 +255,9 @@ class Site:
             key = f'secret = "{ring.first.private.decode()}"'
         else:
             (self.folder / name).write_bytes(ring.first.private + b"\n")
+        required = 'tls_ca = "clients/ca.crt"\nrequire_client_cert = true'
         text = CONFIG.format(
+            required=required if self.is_required else "",
             organizations=json.dumps(Certificates.ORGANIZATIONS),
             verify_cn=json.dumps(self.verify_cn),
             algorithm=algorithm, key=key, issuer=ISSUER, audience=AUDIENCE,
@@ -261,35 +265,50 @@ class Site:
         )
         (self.folder / "a.toml").write_text(text)
 
+    def tokens(self, algorithm, in_set):
+        """Tokens for which the server is configured from now on."""
+        self.configure(algorithm, in_set)
+        self.reload()
+        return Tokens(self.rings[algorithm], in_set, self.rings)
+
     def reload(self):
         words = [self.program, "reload", "--config", "a.toml"]
         done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and "skipping" not in done.stdout, done
 
 
-def all_cells(site, matrix, algorithms):
-    """The whole matrix; between its parts the server reloads another configuration."""
+def of_tokens(site, matrix, algorithms):
+    """Tokens of these algorithms, by keys with names and without."""
     for algorithm in algorithms:
         for in_set in (False, True):
-            site.configure(algorithm, in_set)
-            site.reload()
-            tokens = Tokens(site.rings[algorithm], in_set, site.rings)
             with told(matrix, f"{algorithm} by {'a JWK set' if in_set else 'bare keys'}"):
-                show_headers(matrix, tokens.states())
+                show_headers(matrix, site.tokens(algorithm, in_set).states())
+
+
+def of_api_keys(site, matrix):
+    """API keys, one of which is taken back while the server runs."""
+    tokens = site.tokens("ES256", False)
     with told(matrix, "API keys"):
         show_headers(matrix, [*site.api_keys.states(), *site.api_keys.beside(tokens)])
         site.api_keys.revoke("revoked")
         site.write_keys()
         site.reload()
         show_headers(matrix, site.api_keys.states())
+
+
+def of_certificates(site, matrix):
+    """Client certificates, with which one is let in or not even listened to."""
     with told(matrix, "certificates"):
-        for verify_cn in (True, False):
-            site.verify_cn = verify_cn
-            site.configure(algorithm, in_set)
-            site.reload()
-            show_certificates(matrix, site.certificates.let_in(verify_cn), tokens)
+        for site.verify_cn in (True, False):
+            tokens = site.tokens("EdDSA", True)
+            show_certificates(matrix, site.certificates.let_in(site.verify_cn), tokens)
         for pair, state in site.certificates.shut_out():
             matrix.shut_out(pair, state)
+        if site.is_required:
+            good = next(tokens.good()).headers
+            for headers in ([], good, site.api_keys.shown("admin")):
+                shut = Shut("no certificate", "client_certificate", headers)
+                matrix.shut_out(None, shut)
 
 
 def show_headers(matrix, states):
@@ -318,16 +337,20 @@ def told(matrix, what):
     print(f"{what}: {matrix.cells - cells} cells, {time.monotonic() - clock:.1f} s", flush=True)
 
 
-def main(folder, proto, program, *algorithms):
+def main(folder, proto, program, *words):
     faulthandler.dump_traceback_later(SCRIPT_SECONDS, exit=True)
-    site = Site(pathlib.Path(folder), program)
+    is_required = "required" in words
+    site = Site(pathlib.Path(folder), program, is_required)
     with tempfile.TemporaryDirectory() as made:
         stubs = client.stubs(proto, made)
         admin = [importlib.import_module(name) for name in ("admin_pb2", "admin_pb2_grpc")]
         print("ready", flush=True)
         address, metrics = sys.stdin.readline().split()
         matrix = Matrix(site.folder, address, metrics, stubs, admin)
-        all_cells(site, matrix, algorithms or ALGORITHMS)
+        if not is_required:
+            of_tokens(site, matrix, words or ALGORITHMS)
+            of_api_keys(site, matrix)
+        of_certificates(site, matrix)
     print(f"ok: {matrix.cells} cells of {matrix.states} states by {len(CALLS)} calls")
 
 

@@ -47,3 +47,4 @@ class Shut(NamedTuple):
 
     name: str
     reason: str
+    headers: list | tuple = ()
