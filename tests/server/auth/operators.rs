@@ -37,7 +37,7 @@ const COMMANDS: [&str; 15] = [
     "DRAIN",
 ];
 /// On what `all` gives them; the job is the second.
-const SUBJECTS: [&str; 13] = [
+const SUBJECTS: [&str; COMMANDS.len()] = [
     "theirs",
     "good",
     "good",
@@ -45,6 +45,8 @@ const SUBJECTS: [&str; 13] = [
     "",
     "job 2",
     "job 2",
+    "",
+    "",
     "",
     "",
     "",
