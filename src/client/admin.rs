@@ -94,7 +94,7 @@ impl Admin {
         let command = match self {
             Self::Logs(logs) => {
                 let logs = Logs { count: logs.count, follow: logs.follows() };
-                return logs.run(session).await;
+                return logs.by_key(session).await;
             }
             Self::Backup(backup) => {
                 let kind = match (&backup.kind, backup.incremental) {

@@ -228,7 +228,7 @@ impl Jobs {
 }
 
 /// Whether a server does not answer the service.
-fn is_unknown(status: &Status) -> bool {
+pub(super) fn is_unknown(status: &Status) -> bool {
     status.code() == Code::Unimplemented
 }
 
@@ -334,7 +334,10 @@ async fn stopped(connection: &Connection, job: Option<&Job>, on_interrupt: OnInt
     }
     let request = connection.call(CancelJobRequest { id: job.id }, Some(connection.timeout()));
     match stub(connection).cancel_job(request).await {
-        Ok(answer) => interrupted(format!("interrupted: {}", shown::line(answer.get_ref()))),
+        Ok(answer) if has_ended(answer.get_ref()) => {
+            interrupted(format!("interrupted: {}", shown::line(answer.get_ref())))
+        }
+        Ok(_) => interrupted(format!("interrupted; job {} is being cancelled", job.id)),
         Err(status) => interrupted(format!(
             "interrupted, and job {} could not be cancelled: {}",
             job.id,

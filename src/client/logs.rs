@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use amaters_proto::admin::v1::{LogLine, LogsRequest};
+use amaters_shards::utc::rfc3339;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tonic::Streaming;
 
 use super::{
     Session,
     admin::ask,
-    failure::Failure,
+    failure::{Failure, Kind},
+    jobs::{is_unknown, stub},
     output::{Form, Rows},
 };
 
@@ -28,7 +32,24 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
+    /// Follows one stream: questions would be among what happens.
     pub(crate) async fn run(&self, session: &mut Session) -> Result<(), Failure> {
+        if self.follow {
+            let form = session.output.form;
+            let connection = session.connection().await?;
+            let lines = u32::try_from(self.count).unwrap_or(u32::MAX);
+            let request = LogsRequest { lines, follow: true, since: 0 };
+            match stub(connection).logs(connection.call(request, None)).await {
+                Ok(answer) => return follow(form, answer.into_inner()).await,
+                Err(status) if is_unknown(&status) => {}
+                Err(status) => return Err(status.into()),
+            }
+        }
+        self.by_key(session).await
+    }
+
+    /// The same by admin commands, as every server of this protocol knows them.
+    pub(crate) async fn by_key(&self, session: &mut Session) -> Result<(), Failure> {
         let form = session.output.form;
         let connection = session.connection().await?;
         let command = format!("LOGS {} {}", self.count, self.follow);
@@ -44,7 +65,7 @@ impl Logs {
         if answer["follow_supported"] != Value::Bool(true) {
             return Err(Failure::refused("this server cannot be followed"));
         }
-        let mut rows = Rows::new(form);
+        let mut rows = Rows::endless(form);
         loop {
             print(&mut rows, &answer)?;
             rows.flush()?;
@@ -60,6 +81,21 @@ impl Logs {
             }
         }
     }
+}
+
+async fn follow(form: Form, mut stream: Streaming<LogLine>) -> Result<(), Failure> {
+    let mut rows = Rows::endless(form);
+    while let Some(LogLine { sequence, at_ms, message }) = stream.message().await? {
+        let at = u64::try_from(at_ms).unwrap_or_default();
+        let object = || {
+            let timestamp = at / 1000;
+            json!({"message": message, "timestamp": timestamp, "timestamp_ms": at, "seq": sequence})
+        };
+        rows.row(|| format!("{} {message}", rfc3339(at)), object)?;
+        rows.flush()?;
+    }
+    rows.end()?;
+    Err(Failure::new(Kind::Unreachable, "the server is going away"))
 }
 
 fn lines(answer: &Value) -> &[Value] {

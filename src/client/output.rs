@@ -77,13 +77,21 @@ impl Output {
 /// Rows that are printed as they come.
 pub(crate) struct Rows {
     form: Form,
+    /// In JSON each row is a document, so that readers need not wait for the end.
+    endless: bool,
     count: u64,
     out: io::BufWriter<io::StdoutLock<'static>>,
 }
 
 impl Rows {
     pub(crate) fn new(form: Form) -> Self {
-        Self { form, count: 0, out: io::BufWriter::with_capacity(1 << 16, io::stdout().lock()) }
+        let out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        Self { form, endless: false, count: 0, out }
+    }
+
+    /// Rows that go on until somebody ends them.
+    pub(crate) fn endless(form: Form) -> Self {
+        Self { endless: true, ..Self::new(form) }
     }
 
     /// Prints a row: a line of a table, or an object.
@@ -96,6 +104,7 @@ impl Rows {
         self.count += 1;
         let text = match self.form {
             Form::Table => format!("{}\n", line()),
+            Form::Json if self.endless => format!("{}\n", object()),
             Form::Json => {
                 let object = object();
                 if first { format!("[\n{object}") } else { format!(",\n{object}") }
@@ -114,6 +123,7 @@ impl Rows {
     pub(crate) fn end(mut self) -> Result<u64, Failure> {
         let text = match (self.form, self.count) {
             (Form::Table, _) => "",
+            (Form::Json, _) if self.endless => "",
             (Form::Json, 0) | (Form::Yaml, 0) => "[]\n",
             (Form::Json, _) => "\n]\n",
             (Form::Yaml, _) => "",

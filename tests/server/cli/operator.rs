@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::Site;
+use super::{Site, Told};
 
 #[test]
 fn logs_are_those_of_the_guide() {
@@ -37,6 +37,35 @@ fn logs_can_be_followed() {
         child.wait().unwrap();
         assert!(found.is_some());
     }
+}
+
+/// Who looks on is not to be seen; the lines are those that a question is answered with.
+#[test]
+fn following_adds_nothing_to_what_is_followed() {
+    let mut site = Site::new();
+    let mut child = site
+        .command(&["-o", "json", "logs", "-f"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let keys = ["one", "two", "three"];
+    let mut seen: Vec<String> = Vec::new();
+    keys.iter().for_each(|key| drop(site.said(&["set", key, "x"])));
+    while !seen.last().is_some_and(|line| line.contains("SET three")) {
+        seen.push(lines.next().unwrap().unwrap());
+    }
+    assert!(seen.iter().all(|line| line.contains("SET ")), "{seen:?}");
+    let asked = site.json(&["logs", "-n", "3"]);
+    for (line, asked) in seen.iter().rev().take(3).rev().zip(asked["lines"].as_array().unwrap()) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(&line, asked);
+    }
+    site.said(&["drain"]);
+    assert!(site.server.end().success());
+    let told: Told = child.wait_with_output().unwrap().into();
+    told.failed(4, "the server is going away");
 }
 
 #[test]
