@@ -87,8 +87,8 @@ pub struct Router {
     notes: Option<Notes>,
     /// Requests under way, for each reactor.
     outstanding: Vec<Cell<usize>>,
-    /// Writes of others that wait for the disk, oldest first.
-    waiting: RefCell<VecDeque<Waiting>>,
+    /// Writes of others that wait for the disk, of each shard here, the oldest first.
+    waiting: RefCell<Vec<VecDeque<Waiting>>>,
     /// Work of others that the disk is being read for.
     reading: RefCell<FuturesUnordered<LocalBoxFuture<'static, Read>>>,
 }
@@ -144,6 +144,7 @@ impl Router {
         (recent, notes): (Recent, Option<Notes>),
         traffic: Traffic,
     ) -> Self {
+        let waiting = RefCell::new(shards.iter().map(|_| VecDeque::new()).collect());
         Self {
             partition,
             traffic: Rc::new(traffic),
@@ -157,7 +158,7 @@ impl Router {
             recent: RefCell::new(recent),
             notes,
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
-            waiting: RefCell::new(VecDeque::new()),
+            waiting,
             reading: RefCell::new(FuturesUnordered::new()),
         }
     }
@@ -316,14 +317,26 @@ impl Router {
     }
 
     fn serve(&self, from: usize, slot: u32, shard: u32, operation: Operation) {
+        // Writes may wait for a flush, and that for these.
+        let overtakes = matches!(
+            operation,
+            Operation::Sync | Operation::NoteCommitted(_) | Operation::Finish { .. }
+        );
         let result = match self.local(shard) {
             None => Err(Failure::Internal(format!("shard {shard} does not live here"))),
             Some(local) => match contained(|| execute(local, operation, &self.traffic)) {
                 Err(failure) => Err(failure),
                 Ok(Outcome::Ready(reply)) => Ok(reply),
+                Ok(Outcome::Durable(reply, ticket)) if overtakes => {
+                    let durable = ticket.map(move |durable| {
+                        (from, slot, durable.map(|()| reply).map_err(Failure::from))
+                    });
+                    return self.reading.borrow_mut().push(Box::pin(durable));
+                }
                 Ok(Outcome::Durable(reply, ticket)) => {
                     let waiting = Waiting { from, slot, reply, ticket };
-                    return self.waiting.borrow_mut().push_back(waiting);
+                    let index = shard as usize / self.reactors;
+                    return self.waiting.borrow_mut()[index].push_back(waiting);
                 }
                 Ok(Outcome::Later(later)) => {
                     let read = later.map(move |result| (from, slot, result));
@@ -334,19 +347,20 @@ impl Router {
         self.port.post(from, Letter::Answer { slot, result });
     }
 
-    /// Answers the work for which the disk has been read, and that whose bytes are durable. Tickets
-    /// of one shard resolve in order, so the first that is pending ends the look.
+    /// Answers the work for which the disk has been read, and that whose bytes are durable. Tickets of the writes of one shard
+    /// resolve in order, so the first of them that is pending ends the look at that shard.
     fn poll_waiting(&self, cx: &mut Context<'_>) {
         let mut reading = self.reading.borrow_mut();
         while let Poll::Ready(Some((from, slot, result))) = reading.poll_next_unpin(cx) {
             self.port.post(from, Letter::Answer { slot, result });
         }
-        let mut waiting = self.waiting.borrow_mut();
-        while let Some(first) = waiting.front() {
-            let Poll::Ready(durable) = first.ticket.poll(cx) else { return };
-            let Some(Waiting { from, slot, reply, .. }) = waiting.pop_front() else { return };
-            let result = durable.map(|()| reply).map_err(Failure::from);
-            self.port.post(from, Letter::Answer { slot, result });
+        for waiting in self.waiting.borrow_mut().iter_mut() {
+            while let Some(first) = waiting.front() {
+                let Poll::Ready(durable) = first.ticket.poll(cx) else { break };
+                let Some(Waiting { from, slot, reply, .. }) = waiting.pop_front() else { break };
+                let result = durable.map(|()| reply).map_err(Failure::from);
+                self.port.post(from, Letter::Answer { slot, result });
+            }
         }
     }
 
