@@ -10,16 +10,7 @@
 //! that made them, run on any CPU of the process, and end with the disk and its files. Names and lengths are changed by whoever
 //! asks.
 
-use std::{
-    cell::RefCell,
-    fs::File,
-    io, iter,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-    task::Poll,
-    thread::{self, JoinHandle},
-};
+use std::{cell::RefCell, fs::File, io, iter, path::Path, rc::Rc, sync::Arc, task::Poll, thread};
 
 use atomic_waker::AtomicWaker;
 use crossbeam_channel::{Receiver, Sender};
@@ -42,13 +33,8 @@ const SCRATCH_BYTES_MAX: usize = 1024 * 1024 + BLOCK_BYTES;
 #[derive(Clone)]
 pub(in crate::storage) struct HelpedDisk(Rc<Helpers>);
 
+/// Helpers end when their queues do. Nobody waits for that: whoever lets go of the disk may have others waiting for it.
 struct Helpers {
-    /// `None` once they are to end.
-    queues: Option<Queues>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-struct Queues {
     calls: Sender<Call>,
     aside: Sender<Call>,
 }
@@ -61,15 +47,15 @@ impl HelpedDisk {
     pub(in crate::storage) fn new() -> io::Result<Self> {
         let (calls, called) = crossbeam_channel::unbounded();
         let (aside, beside) = crossbeam_channel::unbounded();
-        // Those that have been started end with their queues if another one is refused.
-        let threads = iter::repeat_n(called, HELPERS).chain([beside]).map(start);
-        let threads = threads.collect::<io::Result<_>>()?;
-        Ok(Self(Rc::new(Helpers { queues: Some(Queues { calls, aside }), threads })))
+        let helpers = Helpers { calls, aside };
+        // Those that have been started end if another one is refused.
+        iter::repeat_n(called, HELPERS).chain([beside]).try_for_each(start)?;
+        Ok(Self(Rc::new(helpers)))
     }
 }
 
-fn start(queue: Receiver<Call>) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("disk-helper".to_owned()).spawn(move || {
+fn start(queue: Receiver<Call>) -> io::Result<()> {
+    let help = move || {
         // Whoever made it may be pinned to the CPU of a reactor, which is to keep it for itself. It stays there if this fails.
         let _ = sched_getaffinity(Some(getpid())).and_then(|cpus| sched_setaffinity(None, &cpus));
         let mut scratch = Aligned::default();
@@ -77,17 +63,8 @@ fn start(queue: Receiver<Call>) -> io::Result<JoinHandle<()>> {
             call(&mut scratch);
             scratch.give_back(SCRATCH_BYTES_MAX);
         }
-    })
-}
-
-impl Drop for Helpers {
-    fn drop(&mut self) {
-        self.queues = None;
-        for thread in self.threads.drain(..) {
-            // A call that panicked has told whoever waits by being dropped.
-            let _ = thread.join();
-        }
-    }
+    };
+    thread::Builder::new().name("disk-helper".to_owned()).spawn(help).map(drop)
 }
 
 /// What a call leaves for whoever waits. The waker is dropped last.
@@ -107,7 +84,7 @@ impl Helpers {
     /// Has a call made; it is on its way when this returns.
     fn ask<T: Send + 'static>(
         &self,
-        queue: impl FnOnce(&Queues) -> &Sender<Call>,
+        queue: impl FnOnce(&Self) -> &Sender<Call>,
         call: impl FnOnce(&mut Aligned) -> io::Result<T> + Send + 'static,
     ) -> DiskFuture<'static, T> {
         let (sender, receiver): (_, Receiver<io::Result<T>>) = crossbeam_channel::bounded(1);
@@ -120,10 +97,8 @@ impl Helpers {
                 let _ = sender.send(done);
             }
         });
-        if let Some(queues) = &self.queues {
-            // If no helper is left the call is dropped, and its future says so.
-            let _ = queue(queues).send(call);
-        }
+        // If no helper is left the call is dropped, and its future says so.
+        let _ = queue(self).send(call);
         Box::pin(std::future::poll_fn(move |cx| {
             waker.register(cx.waker());
             match receiver.try_recv() {
@@ -176,7 +151,7 @@ impl Disk for HelpedDisk {
             work();
             Ok(())
         };
-        self.0.ask(|queues| &queues.aside, work)
+        self.0.ask(|helpers| &helpers.aside, work)
     }
 }
 
@@ -194,7 +169,7 @@ impl HelpedFile {
     ) -> DiskFuture<'static, T> {
         match self.file.borrow().clone() {
             Some(file) => {
-                self.helpers.ask(|queues| &queues.calls, move |scratch| call(&file, scratch))
+                self.helpers.ask(|helpers| &helpers.calls, move |scratch| call(&file, scratch))
             }
             None => Box::pin(async { Err(io::Error::other("the file has been closed").into()) }),
         }
@@ -313,10 +288,10 @@ mod tests {
     fn a_call_that_panics_is_an_error_of_that_call() {
         let disk = HelpedDisk::new().unwrap();
         for _ in 0..HELPERS {
-            let failed = wait(disk.0.ask::<()>(|queues| &queues.calls, |_| panic!("on purpose")));
+            let failed = wait(disk.0.ask::<()>(|helpers| &helpers.calls, |_| panic!("on purpose")));
             assert!(failed.is_err_and(|error| error.to_string().contains("died")));
         }
-        let none_left = wait(disk.0.ask(|queues| &queues.calls, |_| Ok(())));
+        let none_left = wait(disk.0.ask(|helpers| &helpers.calls, |_| Ok(())));
         assert!(none_left.is_err_and(|error| error.to_string().contains("died")));
         wait(disk.aside(Box::new(|| ()))).unwrap();
     }
