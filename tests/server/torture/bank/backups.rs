@@ -8,7 +8,10 @@ use std::{cell::RefCell, net::SocketAddr, process::Command, rc::Rc, time::Durati
 use amaters_load::script::Random;
 use amaters_proto::query::query_result::Result as Outcome;
 use serde_json::Value;
-use tokio::{task::spawn_local, time::sleep};
+use tokio::{
+    task::spawn_local,
+    time::{sleep, timeout},
+};
 
 use super::{
     LIFE_MS,
@@ -32,6 +35,8 @@ use crate::{
 const BACKUPS: usize = 6;
 /// Fewer than so many backups come before the moment in which a kill may come.
 const BACKUPS_IN_LIFE: u32 = 12;
+/// How long it waits for them.
+const BACKUPS_MAX: Duration = Duration::from_secs(10);
 /// Backups of one data directory.
 const BACKUPS_IN_FOLDER: usize = 50;
 
@@ -81,10 +86,9 @@ async fn back_up(
         let mut tasks = customers::start(server.address, &ledger, random.next() >> 1).await;
         let (keeper, seed) = (Rc::clone(&notes), random.next());
         tasks.push(spawn_local(keep(server.address, Rc::clone(&ledger), keeper, seed)));
-        // Time alone would not do: on a busy machine a backup may take longer than any of these lives.
-        for _ in 0..random.below(BACKUPS_IN_LIFE) {
-            patiently(one_more(&notes)).await;
-        }
+        // On a busy machine a backup may take longer than the rest of the life.
+        let enough = notes.borrow().len() + random.below(BACKUPS_IN_LIFE) as usize;
+        let _ = timeout(BACKUPS_MAX, until(&notes, enough)).await;
         kill_within(LIFE_MS, &mut server, tasks, random).await;
         kills += 1;
         server = setting.serve(folder);
@@ -111,10 +115,9 @@ async fn back_up(
     (taken, kills, unfinished)
 }
 
-/// Waits until another backup has been taken.
-async fn one_more(notes: &Notes) {
-    let before = notes.borrow().len();
-    while notes.borrow().len() == before {
+/// Waits until so many backups have been taken.
+async fn until(notes: &Notes, enough: usize) {
+    while notes.borrow().len() < enough {
         sleep(Duration::from_millis(5)).await;
     }
 }
