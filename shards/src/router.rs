@@ -13,6 +13,7 @@ pub mod coordinator;
 pub mod execute;
 mod lately;
 pub mod merge;
+mod noted;
 pub mod operation;
 pub mod partners;
 pub mod predicate;

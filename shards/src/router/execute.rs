@@ -9,6 +9,7 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use super::{
     condition::{self, Unmet},
     coordinator::Answers,
+    noted::{note_batch, note_value},
     operation::{Operation, Prepare, Reply, Scan, Work},
     panic_text,
     update::Change,
@@ -112,30 +113,6 @@ pub fn execute(
         Operation::Sync => Ok(Outcome::after(Reply::Done, shard.sync()?)),
         Operation::NoteCommitted(batches) => {
             Ok(Outcome::after(Reply::Done, shard.note_committed(&batches)?))
-        }
-    }
-}
-
-fn note_value(traffic: &Traffic, collection: &str, key: &[u8], value: Option<&Value>) {
-    if let Some(value) = value {
-        traffic.moved(collection, key, value.data.len());
-    }
-}
-
-/// What a batch has asked for: told once, when it has been done, since its steps may be tried more often.
-fn note_batch(traffic: &Traffic, work: &Work, answers: &Answers) {
-    for ((_, operation), (_, reply)) in work.queries.iter().zip(answers) {
-        match (operation, reply) {
-            (Operation::Get { collection, key }, Reply::Value(value)) => {
-                traffic.asked(collection, key, false);
-                note_value(traffic, collection, key, value.as_ref());
-            }
-            (Operation::Set { collection, key, value }, _) => {
-                traffic.asked(collection, key, true);
-                note_value(traffic, collection, key, Some(value));
-            }
-            (Operation::Delete { collection, key }, _) => traffic.asked(collection, key, true),
-            _ => {}
         }
     }
 }
