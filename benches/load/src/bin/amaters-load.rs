@@ -94,7 +94,7 @@ enum Command {
         server_core: Option<usize>,
     },
     /// Starts a server and measures its backups beside `cp`, and what they cost the requests of others. It takes three times
-    /// the room of what is loaded. On two CPUs: `--core 0 --server-core 1`.
+    /// the room of what is loaded. On two CPUs: `--server-core 1`, and no `--core`, which the server would inherit.
     Backups(Backups),
     /// Starts a server with little memory, gives it far more data, kills it, and looks whether all
     /// is there. On two CPUs: `--core 0 --server-core 1`.
