@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Backups in the short form.
-const BACKUPS: usize = 6;
+const BACKUPS: usize = 12;
 /// Fewer than so many backups come before the moment in which a kill may come.
 const BACKUPS_IN_LIFE: u32 = 12;
 /// How long it waits for them.
