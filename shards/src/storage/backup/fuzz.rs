@@ -54,27 +54,7 @@ fn fuzz_metas() {
 
 #[test]
 fn fuzz_manifests() {
-    let file = |shard, number| DataFile {
-        shard,
-        number,
-        entries: 5,
-        bytes: 5000,
-        length: 8192,
-        hash: [shard as u8; 32],
-    };
-    let full = Manifest {
-        directory_id: 1,
-        seed: 2,
-        shards: 3,
-        created_at_ms: 4,
-        id: ID,
-        parent: None,
-        keys: 15,
-        deletions: 0,
-        bytes: 9000,
-        collections: vec!["a".into(), "ab".into(), "b".into()],
-        files: vec![file(0, 0), file(0, 1), file(2, 0)],
-    };
+    let full = manifest::tests::manifest();
     let empty = Manifest { collections: vec![], files: vec![], ..full.clone() };
     let seeds = vec![full.encode(), empty.encode()];
     // Nothing in it is a checksum: meta.bin has its hash.

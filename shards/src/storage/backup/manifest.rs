@@ -182,10 +182,10 @@ impl Bytes<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    pub(in crate::storage::backup) fn manifest() -> Manifest {
         let file = |shard, number| DataFile {
             shard,
             number,
