@@ -150,10 +150,11 @@ impl Runner {
             }
             State::Cancelled => {
                 counts[2].fetch_add(1, Relaxed);
-                tracing::warn!(
-                    "job {}: {kind} of {subject} was cancelled after {took:.1?}",
-                    job.id
-                );
+                let when = match took {
+                    Duration::ZERO => "before it began".to_owned(),
+                    took => format!("after {took:.1?}"),
+                };
+                tracing::warn!("job {}: {kind} of {subject} was cancelled {when}", job.id);
             }
             _ => {
                 counts[0].fetch_add(1, Relaxed);

@@ -190,13 +190,15 @@ impl Gather<'_> {
             Change::Blob(meta, blob) => (meta, blob.bytes.into(), blob.hash, Data::In(blob)),
         };
         let value = KeptValue { sequence, meta, bytes, hash };
-        self.pacer.control.note(1, key.len() as u64 + bytes);
         let same = match &mut self.parent {
             Some(parent) => {
                 parent.take_same(collection, &key)?.is_some_and(|kept| is_same(&kept, &value))
             }
             None => false,
         };
+        if same {
+            self.pacer.control.note(1, key.len() as u64 + bytes);
+        }
         let (collection, key) = (Arc::clone(collection), key.into());
         Ok((!same).then_some(Item { collection, key, kept: Kept::Value(value), data }))
     }
@@ -262,6 +264,9 @@ impl Write<'_> {
         let written = self.writer.push(collection, key, kept, data).await?;
         if written > 0 {
             self.pacer.control.spend(written).await;
+        }
+        if let Kept::Value(_) = kept {
+            self.pacer.control.note(1, item.bytes());
         }
         self.pacer.spend(item.bytes()).await
     }
