@@ -157,9 +157,8 @@ impl Going<'_> {
                     parts += 1;
                 }
                 Err(failure) if is_over(&failure) => {
-                    let text = failure.text.clone();
-                    let text =
-                        format!("{text}; --in-parts goes on, with entries of a later instant");
+                    let more = "--in-parts goes on, with entries of a later instant";
+                    let text = format!("{}; {more}", failure.text);
                     return Err(Failure { text, ..failure });
                 }
                 Err(failure) => return Err(failure),

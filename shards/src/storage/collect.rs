@@ -76,7 +76,12 @@ async fn candidate(inner: &Inner) -> Result<Option<(Rc<View>, Rc<BlobFile>)>, St
     };
     let (mut found, mut garbage_bytes) = (None, 0);
     for (file, live, collectable) in files {
-        let garbage = file.size().await?.saturating_sub(live);
+        let size = match file.size().await {
+            // What is wrong with it is told where it is needed.
+            Err(_) if !collectable => continue,
+            size => size?,
+        };
+        let garbage = size.saturating_sub(live);
         garbage_bytes += garbage;
         if collectable && found.is_none() && garbage >= live.max(GARBAGE_BYTES_MIN) {
             found = Some(file);

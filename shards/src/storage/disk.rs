@@ -1,8 +1,9 @@
 //! The edge to the disk: what the engine asks of one, and nothing more.
 //!
 //! Four disks stand behind it: `glommio` is the real one, `blocking` the same for threads that may block, `helped` for those
-//! of them that want several calls under way at once, and `sim` their twin for tests, which crashes, tears and lies on demand. Contract of all, beyond the words below: positions and lengths
-//! of writes are multiples of [`BLOCK_BYTES`]; a future that is dropped before it is ready may or may not have done its work.
+//! of them that want several calls under way at once, and `sim` their twin for tests, which crashes, tears and lies on demand.
+//! Contract of all, beyond the words below: positions and lengths of writes are multiples of [`BLOCK_BYTES`]; a future that is
+//! dropped before it is ready may or may not have done its work, or do it later.
 
 pub mod blocking;
 pub mod glommio;

@@ -2,11 +2,12 @@
 //! the writes.
 //!
 //! ```text
-//! reader ─► lot ─► channel of LOTS ─► lot that is being used        memory: LOTS + 2 lots, each LOT_BYTES and a value
+//! reader ─► lot ─► channel of LOTS ─► lot that is being used        memory: LOTS + 2 lots, each LOT_BYTES and a value, of chunks four times as long
 //! ```
 
 use std::{thread, vec};
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{BackupError, stream::Entry};
@@ -17,6 +18,10 @@ const LOTS: usize = 2;
 const LOT_BYTES: usize = 1024 * 1024;
 /// Entries after which a lot ends.
 const LOT_ENTRIES: usize = 4096;
+
+/// Values shorter than this are taken out of their chunk, which would stay in memory for one that is all that is left of it. Four
+/// times as much is the length of a chunk.
+const ALONE_BYTES: usize = 64 * 1024;
 
 /// Entries together; none: the end.
 type Lot = Result<Vec<Entry>, BackupError>;
@@ -60,7 +65,10 @@ fn read(mut next: impl FnMut() -> Result<Option<Entry>, BackupError>, lots: &Sen
 fn next_lot(next: &mut impl FnMut() -> Result<Option<Entry>, BackupError>) -> Lot {
     let (mut lot, mut bytes) = (Vec::new(), 0);
     while bytes < LOT_BYTES && lot.len() < LOT_ENTRIES {
-        let Some(entry) = next()? else { break };
+        let Some(mut entry) = next()? else { break };
+        if entry.data.len() < ALONE_BYTES {
+            entry.data = Bytes::copy_from_slice(&entry.data);
+        }
         bytes += entry.key.len() + entry.data.len();
         lot.push(entry);
     }
@@ -111,6 +119,21 @@ mod tests {
         );
         let expected: Vec<_> = (0..5000).map(|number| entry(number).key).collect();
         assert_eq!(found.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_short_value_does_not_keep_its_chunk() {
+        let chunk = Bytes::from(vec![7; 1024 * 1024]);
+        let mut entries = (0..100).map(|at| Entry { data: chunk.slice(at..at + 100), ..entry(1) });
+        let kept = read_ahead(
+            || Ok(entries.next()),
+            |ahead| {
+                std::iter::from_fn(|| ahead.next_entry().transpose()).collect::<Result<Vec<_>, _>>()
+            },
+        );
+        assert_eq!(kept.unwrap().len(), 100);
+        drop(entries);
+        assert!(chunk.is_unique());
     }
 
     #[test]

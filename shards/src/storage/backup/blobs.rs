@@ -36,11 +36,12 @@ impl Blobs {
         let mut found = vec![Bytes::new(); wanted.len()];
         let mut calls = Vec::new();
         for near in order.chunk_by(|one, next| wanted[*one].file == wanted[*next].file) {
-            if self.open.len() >= FILES_MAX {
+            let number = wanted[near[0]].file;
+            if self.open.len() >= FILES_MAX && !self.open.contains_key(&number) {
                 put(&mut found, try_join_all(calls.drain(..)).await?);
                 self.close().await;
             }
-            let file = self.file(wanted[near[0]].file).await?;
+            let file = self.file(number).await?;
             for part in parts(near, wanted) {
                 let (file, refs) = (Rc::clone(&file), part.iter().map(|index| wanted[*index]));
                 let refs: Vec<BlobRef> = refs.collect();

@@ -260,8 +260,7 @@ impl Chain {
         &self.links
     }
 
-    /// The rows of one shard, of chains that come from one data directory.
-    /// Data are not read.
+    /// The rows of one shard, without data, of chains that come from one data directory.
     pub(super) fn rows_of(&self, shard: u32) -> Rows {
         let streams = self.links.iter().enumerate();
         let streams = streams.map(|(age, link)| (age, link.stream(shard, None)));
@@ -308,7 +307,7 @@ impl Rows {
                 .flat_map(|manifest| manifest.collections.iter().cloned())
                 .collect(),
             links: chain.links.len() as u32,
-            bytes_total: manifests().map(Manifest::data_bytes).sum(),
+            bytes_total: manifests().map(Manifest::data_bytes).fold(0, u64::saturating_add),
         }
     }
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Three batches are under way at once: of one rows are looked up, of the one before large values are read, and the one before
-//! that is written. So no step waits for the disk of another, and memory is bounded by three times [`BATCH_BYTES`] and a value.
+//! that is written. So no step waits for the disk of another, and memory is bounded by five times [`BATCH_BYTES`] or a
+//! value: what lies between values that are read together is kept with them.
 //!
 //! A value is the same if it was written by the same record, and if length, hash and metadata are the same too: a record that
 //! a power cut took may have given its number to another one.
@@ -78,7 +79,6 @@ impl CopyJob {
             Some(chain) => Some(Parent::new(chain.rows_of(sources.shard))?),
             None => None,
         };
-        control.expect_bytes(sources.bytes);
         let disk = desk.disk.helped();
         let pacer = Pacer { desk, control: &control };
         let gather =
@@ -198,9 +198,10 @@ impl Gather<'_> {
         };
         if same {
             self.pacer.control.note(1, key.len() as u64 + bytes);
+            return Ok(None);
         }
         let (collection, key) = (Arc::clone(collection), key.into());
-        Ok((!same).then_some(Item { collection, key, kept: Kept::Value(value), data }))
+        Ok(Some(Item { collection, key, kept: Kept::Value(value), data }))
     }
 }
 

@@ -53,7 +53,7 @@ pub(in crate::storage) struct Sources {
     pub(super) directory_id: u64,
     pub(super) shard: u32,
     /// Bytes in all that, about.
-    pub(super) bytes: u64,
+    pub(in crate::storage) bytes: u64,
 }
 
 /// What a snapshot sees of a shard. The snapshot must be alive until this returns.

@@ -25,7 +25,6 @@ impl Inspection {
     /// Looks at everything; what is damaged is found, not an error.
     pub(in crate::storage) async fn run(self, desk: &Desk) -> Result<Verified, BackupError> {
         let Self { sources, control } = self;
-        control.expect_bytes(sources.bytes);
         let mut look = Look {
             desk,
             control: &control,

@@ -1,11 +1,6 @@
 //! The entries of one shard in one backup, in order, and nothing believed before its checksum.
 
-use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-    num::NonZero,
-    sync::Arc,
-};
+use std::{fs::File, io, num::NonZero, os::unix::fs::FileExt as _, sync::Arc};
 
 use bytes::Bytes;
 use rustix::fs::{Advice, fadvise};
@@ -222,11 +217,10 @@ impl Open {
     }
 
     /// Adds bytes of the file to those of a chunk that have been read.
-    fn read(&mut self, bytes: usize, to: &mut Vec<u8>) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.position + to.len() as u64))?;
-        to.reserve_exact(bytes);
-        let read = (&self.file).take(bytes as u64).read_to_end(to)?;
-        if read == bytes { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    fn read(&self, bytes: usize, to: &mut Vec<u8>) -> io::Result<()> {
+        let from = to.len();
+        to.resize(from + bytes, 0);
+        self.file.read_exact_at(&mut to[from..], self.position + from as u64)
     }
 }
 

@@ -75,7 +75,8 @@ pub fn verify(
         Err(error) => return noted(found, Err(error)),
     };
     found.links = chain.length() as u32;
-    control.expect_bytes(chain.links().iter().map(|link| link.manifest.data_bytes()).sum());
+    let bytes = chain.links().iter().map(|link| link.manifest.data_bytes());
+    control.expect_bytes(bytes.fold(0, u64::saturating_add));
     let digests = Digests::default();
     for link in chain.links() {
         let mut shards: Vec<u32> = link.manifest.files.iter().map(|file| file.shard).collect();

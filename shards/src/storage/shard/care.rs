@@ -50,6 +50,7 @@ impl Shard {
     ) -> Result<Copied, BackupError> {
         let taken = backup::cut(self, &self.0, epoch).await?;
         cut();
+        control.expect_bytes(taken.sources.bytes);
         let job = CopyJob { sources: taken.sources, folder, backup, parent, control };
         let copied = self.care(move |desk| Box::pin(async move { job.run(&desk).await })).await;
         // Files that wait for this may go.
@@ -70,6 +71,7 @@ impl Shard {
     ) -> Result<Verified, BackupError> {
         let taken = backup::cut(self, &self.0, epoch).await?;
         cut();
+        control.expect_bytes(taken.sources.bytes);
         let job = Inspection { sources: taken.sources, control };
         let found = self.care(move |desk| Box::pin(async move { job.run(&desk).await })).await;
         drop(taken.view);
