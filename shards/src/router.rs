@@ -90,8 +90,8 @@ pub struct Router {
     outstanding: Vec<Cell<usize>>,
     /// Writes of others that wait for the disk, of each shard here, the oldest first.
     waiting: RefCell<Vec<VecDeque<Waiting>>>,
-    /// Work of others that the disk is being read for.
-    reading: RefCell<FuturesUnordered<LocalBoxFuture<'static, Read>>>,
+    /// Work of others that is answered when it is ready, in no order: reads, and what flushes and batches wait for.
+    answering: RefCell<FuturesUnordered<LocalBoxFuture<'static, Answered>>>,
 }
 
 /// How a call goes on.
@@ -124,8 +124,8 @@ pub struct Awaited {
     waker: Cell<Option<Waker>>,
 }
 
-/// For whom the disk was read: reactor and slot; and what came of it.
-type Read = (usize, u32, Result<Reply, Failure>);
+/// For whom, reactor and slot, and what came of it.
+type Answered = (usize, u32, Result<Reply, Failure>);
 
 struct Waiting {
     from: usize,
@@ -160,7 +160,7 @@ impl Router {
             notes,
             outstanding: (0..reactors).map(|_| Cell::new(0)).collect(),
             waiting,
-            reading: RefCell::new(FuturesUnordered::new()),
+            answering: RefCell::new(FuturesUnordered::new()),
         }
     }
 
@@ -332,7 +332,7 @@ impl Router {
                     let durable = ticket.map(move |durable| {
                         (from, slot, durable.map(|()| reply).map_err(Failure::from))
                     });
-                    return self.reading.borrow_mut().push(Box::pin(durable));
+                    return self.answering.borrow_mut().push(Box::pin(durable));
                 }
                 Ok(Outcome::Durable(reply, ticket)) => {
                     let waiting = Waiting { from, slot, reply, ticket };
@@ -341,7 +341,7 @@ impl Router {
                 }
                 Ok(Outcome::Later(later)) => {
                     let read = later.map(move |result| (from, slot, result));
-                    return self.reading.borrow_mut().push(Box::pin(read));
+                    return self.answering.borrow_mut().push(Box::pin(read));
                 }
             },
         };
@@ -351,8 +351,8 @@ impl Router {
     /// Answers the work for which the disk has been read, and that whose bytes are durable. Tickets of the writes of one shard
     /// resolve in order, so the first of them that is pending ends the look at that shard.
     fn poll_waiting(&self, cx: &mut Context<'_>) {
-        let mut reading = self.reading.borrow_mut();
-        while let Poll::Ready(Some((from, slot, result))) = reading.poll_next_unpin(cx) {
+        let mut answering = self.answering.borrow_mut();
+        while let Poll::Ready(Some((from, slot, result))) = answering.poll_next_unpin(cx) {
             self.port.post(from, Letter::Answer { slot, result });
         }
         for waiting in self.waiting.borrow_mut().iter_mut() {

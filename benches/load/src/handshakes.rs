@@ -34,7 +34,7 @@ pub struct Handshakes {
     pub resume: bool,
     /// Clients at once.
     pub clients: usize,
-    /// For how long.
+    /// For how long; each client shakes hands twice at least.
     pub duration: Duration,
 }
 
@@ -79,7 +79,7 @@ impl Handshakes {
     fn client(&self, address: SocketAddr, begun: Instant) -> io::Result<(u64, u64)> {
         let config = Arc::new(self.config());
         let (mut full, mut resumed) = (0, 0);
-        while begun.elapsed() < self.duration {
+        while full + resumed < 2 || begun.elapsed() < self.duration {
             match self.shake(address, &config)? {
                 HandshakeKind::Resumed => resumed += 1,
                 HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => full += 1,

@@ -362,7 +362,7 @@ pub struct BigValuesRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BigValuesResponse {
-    /// The largest first. Of each reactor no more than 32 are known.
+    /// The largest first. Of each reactor no more than 64 are known, 32 of each half of the window.
     #[prost(message, repeated, tag = "1")]
     pub values: ::prost::alloc::vec::Vec<BigValue>,
     /// As in HotKeysResponse.

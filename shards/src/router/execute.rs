@@ -50,8 +50,11 @@ pub fn execute(
         }
         Operation::Set { collection, key, value } => {
             traffic.asked(&collection, &key, true);
-            note_value(traffic, &collection, &key, Some(&value));
-            match shard.set(&collection, &key, value.clone()) {
+            let set = shard.set(&collection, &key, value.clone());
+            if matches!(set, Ok(_) | Err(StorageError::Locked)) {
+                note_value(traffic, &collection, &key, Some(&value));
+            }
+            match set {
                 Ok(ticket) => Ok(Outcome::after(Reply::Affected(1), ticket)),
                 Err(StorageError::Locked) => {
                     let set = shard.set_in_turn(&collection, &key, value);

@@ -13,7 +13,8 @@ pub fn note_value(traffic: &Traffic, collection: &str, key: &[u8], value: Option
     }
 }
 
-/// What a batch has asked for: told once, when it has been done, since its steps may be tried more often.
+/// What a batch has asked for: told once, when it has been done or, of its share of a shard, prepared:
+/// its steps may be tried more often.
 pub fn note_batch(traffic: &Traffic, work: &Work, answers: &Answers) {
     for ((_, operation), (_, reply)) in work.queries.iter().zip(answers) {
         match (operation, reply) {

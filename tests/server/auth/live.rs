@@ -237,7 +237,9 @@ impl Changing {
             Change::File(name, content) => {
                 let path = self.site.folder.path().join(name);
                 let before = fs::read_to_string(&path).unwrap();
-                fs::write(path, content).unwrap();
+                // At once: the server may look between a truncation and a write.
+                fs::write(path.with_extension("new"), content).unwrap();
+                fs::rename(path.with_extension("new"), path).unwrap();
                 Change::File(name, before)
             }
         }

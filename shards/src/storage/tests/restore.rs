@@ -212,7 +212,6 @@ impl Story {
                 if let Some(ended) = self.drive(once(switching.as_mut()))? {
                     return Some(ended.into_iter().try_for_each(|ended| ended.map(drop)));
                 }
-                self.drive(std::future::ready(()))?;
                 let all = SHARDS as usize;
                 if wanted && ready.borrow().len() == all || !wanted && near.get() == all {
                     break;

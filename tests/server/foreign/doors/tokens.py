@@ -11,7 +11,7 @@ from states import Right, Wrong
 
 ISSUER, AUDIENCE = "https://login.example", "amaters"
 # Of the configuration, in seconds.
-LIFE, LEEWAY = 3600, 60
+LIFE, LEEWAY = 3600, 300
 
 UNSIGNED = "no key of this server made the signature of the token"
 MALFORMED = "the token is malformed: "
