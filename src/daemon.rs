@@ -27,7 +27,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use rustix::{io::fcntl_dupfd_cloexec, process::setsid, stdio};
+use rustix::{io::fcntl_dupfd_cloexec, process::setsid, stdio, thread::set_name};
 
 use crate::logging;
 
@@ -79,6 +79,8 @@ pub(crate) fn detach() -> io::Result<Herald> {
     })?;
     stdio::dup2_stdin(File::open("/dev/null")?)?;
     setsid()?;
+    // It was run by way of a link of that name: `exe` is what `ps` and `ss` would show.
+    set_name(c"amaters-server")?;
     Ok(Herald(channel))
 }
 

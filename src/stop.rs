@@ -49,11 +49,11 @@ pub(crate) fn run(place: &Place, wish: &Stop) -> Result<ExitCode, StopFailure> {
     let found = match instance::look(place) {
         Found::Running(found) => found,
         Found::Hidden(why) => return Err(StopFailure::Hidden(why)),
-        Found::Dead { .. } | Found::Nobody => return Ok(not_running()),
+        Found::Dead { .. } | Found::Nobody => return Ok(not_running(place)),
     };
     let process = Process::hold(found.pid)?;
     if instance::find(place).as_ref() != Some(&found) {
-        return Ok(not_running());
+        return Ok(not_running(place));
     }
     process.signal(Signal::TERM)?;
     let waited = wish.timeout.map_or(place.shutdown_timeout + GRACE, Duration::from_secs);
@@ -72,8 +72,12 @@ pub(crate) fn run(place: &Place, wish: &Stop) -> Result<ExitCode, StopFailure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn not_running() -> ExitCode {
+fn not_running(place: &Place) -> ExitCode {
     println!("Server is not running");
+    eprintln!(
+        "no server uses the data directory {}; --data-dir or --config names another one",
+        place.data_dir.display()
+    );
     ExitCode::SUCCESS
 }
 

@@ -56,7 +56,8 @@ fn a_daemon_returns_when_it_serves_and_is_stopped_by_stop() {
     assert_eq!(fs::read_to_string(folder.path().join("pid")).unwrap().trim(), pid);
     // In a session of its own, with streams that lead nowhere.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let after_name = stat.rsplit_once(')').unwrap().1;
+    let (name, after_name) = stat.rsplit_once(')').unwrap();
+    assert!(name.ends_with("(amaters-server"), "{name}");
     let session = after_name.split_ascii_whitespace().nth(3).unwrap();
     assert_eq!(session, pid);
     for stream in 0..3 {
