@@ -34,8 +34,8 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::{
-    recent::unix_time,
     storage::{BackupError, Compacted, Control, Keep, Roots},
+    utc::unix_millis,
 };
 
 /// Jobs that may wait.
@@ -275,7 +275,7 @@ impl Jobs {
             work,
             scheduled,
             control: Control::new(rate),
-            created_at_ms: now_ms(),
+            created_at_ms: unix_millis(),
             started_at_ms: AtomicU64::new(0),
             ended_at_ms: AtomicU64::new(0),
             state: AtomicU8::new(State::Waiting as u8),
@@ -398,7 +398,7 @@ impl Job {
     pub fn duration(&self) -> Duration {
         let (started, ended) = self.times();
         let Some(started) = started else { return Duration::ZERO };
-        Duration::from_millis(ended.unwrap_or_else(now_ms).saturating_sub(started))
+        Duration::from_millis(ended.unwrap_or_else(unix_millis).saturating_sub(started))
     }
 
     pub(crate) fn set_stage(&self, stage: Stage) {
@@ -406,7 +406,7 @@ impl Job {
     }
 
     pub(crate) fn begin(&self) {
-        self.started_at_ms.store(now_ms(), Relaxed);
+        self.started_at_ms.store(unix_millis(), Relaxed);
         self.state.store(State::Running as u8, Relaxed);
     }
 
@@ -417,13 +417,9 @@ impl Job {
             Err(BackupError::Cancelled) => State::Cancelled,
             Err(_) => State::Failed,
         };
-        self.ended_at_ms.store(now_ms(), Relaxed);
+        self.ended_at_ms.store(unix_millis(), Relaxed);
         let _ = self.result.set(result);
         self.state.store(state as u8, std::sync::atomic::Ordering::Release);
         state
     }
-}
-
-fn now_ms() -> u64 {
-    u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX)
 }

@@ -14,6 +14,7 @@ pub mod auth;
 mod containment;
 mod core;
 mod counters;
+mod dice;
 mod failure;
 mod grpc;
 pub mod jobs;

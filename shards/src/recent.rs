@@ -14,8 +14,10 @@ mod notes;
 
 use std::{
     collections::VecDeque,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
+
+use crate::utc::unix_time;
 
 pub use self::{
     line::{RequestLine, Verb},
@@ -150,11 +152,6 @@ pub fn merge(shares: Vec<Share>, count: usize) -> (Vec<Entry>, u64) {
     entries.sort_by_key(|entry| entry.sequence);
     entries.drain(..entries.len().saturating_sub(count));
     (entries, horizon)
-}
-
-/// Now, since 1970, as the system's clock has it.
-pub fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// In five hundred thousand years it is at its end.

@@ -26,8 +26,8 @@ use std::{
 };
 
 pub use self::share::{Answer, Share};
-use self::{chance::Dice, heavy::Heavy, largest::Largest, name::Name};
-use crate::{partition::Partition, recent::unix_time};
+use self::{chance::gap, heavy::Heavy, largest::Largest, name::Name};
+use crate::{dice::Dice, partition::Partition, utc::unix_millis};
 
 /// Of so many requests one is sampled. A sample costs some 100 ns, so a request that may be one costs a few.
 pub const SAMPLED_ONE_IN: u32 = 32;
@@ -70,7 +70,7 @@ impl Traffic {
         let (mut dice, next) = (Dice::new(seed), next_window(started, now));
         Self {
             partition,
-            gap: Cell::new(dice.gap(SAMPLED_ONE_IN)),
+            gap: Cell::new(gap(&mut dice, SAMPLED_ONE_IN)),
             floor: Cell::new(0),
             clock: Cell::new(unix_millis()),
             started,
@@ -118,7 +118,7 @@ impl Traffic {
     #[cold]
     fn sample(&self, collection: &str, key: &[u8], writes: bool) {
         let seen = &mut *self.seen.borrow_mut();
-        self.gap.set(seen.dice.gap(SAMPLED_ONE_IN));
+        self.gap.set(gap(&mut seen.dice, SAMPLED_ONE_IN));
         seen.now.keys.count(Name { collection, key }, self.partition.hash(collection, key), writes);
     }
 
@@ -136,10 +136,6 @@ impl Traffic {
 fn next_window(started: Instant, now: Instant) -> Instant {
     let ended = now.saturating_duration_since(started).as_millis() / WINDOW.as_millis();
     started + WINDOW * (ended as u32 + 1)
-}
-
-fn unix_millis() -> u64 {
-    unix_time().as_millis() as u64
 }
 
 impl Window {

@@ -1,4 +1,21 @@
-//! Moments as people read them.
+//! Moments: the system's clock, and what people read.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Now, since 1970, as the system's clock has it.
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The same in milliseconds.
+pub(crate) fn unix_millis() -> u64 {
+    u64::try_from(unix_time().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The same in seconds: the unit of `created_at`, and of what expires.
+pub(crate) fn unix_seconds() -> i64 {
+    i64::try_from(unix_time().as_secs()).unwrap_or(i64::MAX)
+}
 
 /// A time as RFC 3339 writes it. Days become a date by counting years from March on, so that the day that some have more is
 /// their last.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
-use crate::recent::unix_time;
+use crate::utc::unix_millis;
 
 /// Bytes of a text of an event; what comes from outside may be long.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -109,7 +109,7 @@ impl Event {
     #[must_use]
     pub fn new(kind: Kind, result: Result) -> Self {
         Self {
-            unix_millis: unix_time().as_millis() as u64,
+            unix_millis: unix_millis(),
             kind,
             result,
             principal: None,
@@ -125,7 +125,7 @@ impl Event {
     /// The same, but it happens now.
     #[must_use]
     pub fn now(self) -> Self {
-        Self { unix_millis: unix_time().as_millis() as u64, ..self }
+        Self { unix_millis: unix_millis(), ..self }
     }
 
     /// What was to be done.

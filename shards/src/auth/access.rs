@@ -1,11 +1,6 @@
 //! What a recognised caller may do, as its requests hold it.
 
-use std::{
-    fmt,
-    rc::Rc,
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, rc::Rc, sync::Arc, time::Instant};
 
 use super::{
     action::{Action, ServerCommand, Target},
@@ -21,6 +16,7 @@ use crate::{
     failure::Failure,
     net::peer::Peer,
     throttle::{Cost, Payer},
+    utc::unix_seconds,
 };
 
 /// Somebody on a connection, under one guard.
@@ -84,7 +80,7 @@ impl Access {
     }
 
     fn is_current(&self, guard: &Arc<Guard>) -> bool {
-        Arc::ptr_eq(&self.guard, guard) && self.until.is_none_or(|until| unix_now() < until)
+        Arc::ptr_eq(&self.guard, guard) && self.until.is_none_or(|until| unix_seconds() < until)
     }
 
     /// The same for a later request of a stream: what was shown at its beginning may have expired or been revoked.
@@ -134,21 +130,21 @@ impl Access {
         }))
     }
 
-    /// The one gate of everything that is asked of the server itself, whatever the way.
-    ///
-    /// # Errors
-    /// [`Failure::Forbidden`].
-    pub fn authorize_admin(&self, core: &Core, command: ServerCommand<'_>) -> Result<(), Failure> {
-        self.check(core, Action::Admin, Target::Server(command))
-    }
-
-    /// The same for what writes files or changes the server: while nobody is asked who they are, it is taken from this machine
-    /// only.
+    /// The one gate of everything that is asked of the server itself, whatever the way. An order writes files or changes the
+    /// server: while nobody is asked who they are, it is taken from this machine only.
     ///
     /// # Errors
     /// [`Failure::Forbidden`], [`Failure::NotLocal`].
-    pub fn authorize_order(&self, core: &Core, command: ServerCommand<'_>) -> Result<(), Failure> {
-        self.authorize_admin(core, command)?;
+    pub fn authorize_command(
+        &self,
+        core: &Core,
+        command: ServerCommand<'_>,
+        is_order: bool,
+    ) -> Result<(), Failure> {
+        self.check(core, Action::Admin, Target::Server(command))?;
+        if !is_order {
+            return Ok(());
+        }
         let decided = core.process.admin_locality.check(self.peer.address.ip(), command.name);
         if self.principal.method == AuthMethod::Unasked {
             record::order(core, &self.peer, command, &decided)?;
@@ -174,7 +170,7 @@ fn recognise(
     peer: &Peer,
     shown: Shown<'_>,
 ) -> Result<Recognised, Failure> {
-    let now = unix_now();
+    let now = unix_seconds();
     let Shown::Token(value) = shown else { return guard.recognise(shown, peer, now) };
     let mut tokens = core.tokens.borrow_mut();
     if let Some(known) = tokens.find(guard, value.as_bytes(), now) {
@@ -183,10 +179,4 @@ fn recognise(
     let recognised = guard.recognise(shown, peer, now)?;
     tokens.learn(guard, value.as_bytes(), recognised.clone());
     Ok(recognised)
-}
-
-/// The system's clock.
-pub(super) fn unix_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

@@ -35,7 +35,7 @@ use crate::{
     jobs::{Job, Work},
     recent::merge,
     rpc::{
-        admin::{jobs::follow, logs::message},
+        admin::{jobs, logs::message},
         answer::Plain,
         check,
     },
@@ -61,11 +61,7 @@ pub async fn serve(
     let asked = Asked::read(method, inbound.only().await?)?;
     let (is_order, name, subject) = (asked.is_order(), asked.name(), asked.subject());
     let command = ServerCommand { name, subject: &subject };
-    if is_order {
-        access.authorize_order(core, command)?;
-    } else {
-        access.authorize_admin(core, command)?;
-    }
+    access.authorize_command(core, command, is_order)?;
     let done = perform(core, asked, outbound).await;
     let failed = |why: &dyn fmt::Display| access.command_failed(core, command, why);
     match done {
@@ -75,7 +71,7 @@ pub async fn serve(
             Ok(())
         }
         Ok(Told::Left(job)) => {
-            follow(core, job, access.failure_of(command));
+            jobs::follow(core, job, access.failure_of(command));
             Err(Trouble::Gone)
         }
         Err(trouble) => {
@@ -101,7 +97,7 @@ enum Told {
 /// Does what somebody may have done.
 async fn perform(core: &Rc<Core>, asked: Asked, outbound: &mut Outbound) -> Result<Told, Trouble> {
     match asked {
-        Asked::Begin { work, detach } => {
+        Asked::Job { order: jobs::Order::Begin(work), detach } => {
             match &work {
                 Work::Restore { collection: name, .. }
                 | Work::Compact { collection: Some(name) } => check::collection(name)?,
@@ -109,12 +105,14 @@ async fn perform(core: &Rc<Core>, asked: Asked, outbound: &mut Outbound) -> Resu
             }
             return job::run(core, outbound, work, detach).await;
         }
-        Asked::ListJobs => {
+        Asked::Job { order: jobs::Order::List(None), .. } => {
             let jobs = core.process.jobs.list().iter().map(|job| messages::job(job)).collect();
             tell(outbound, wire::ListJobsResponse { jobs }).await?;
         }
-        Asked::WatchJob(id) => job::watch(outbound, &*job::find(core, id)?).await?,
-        Asked::CancelJob(id) => {
+        Asked::Job { order: jobs::Order::List(Some(id)), .. } => {
+            job::watch(outbound, &*job::find(core, id)?).await?;
+        }
+        Asked::Job { order: jobs::Order::Cancel(id), .. } => {
             let job = job::find(core, id)?;
             job.control.cancel();
             tell(outbound, messages::job(&job)).await?;

@@ -13,9 +13,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::{Job, Jobs, Outcome, State, Work, errand::Reach};
 use crate::{
     partition::Partition,
-    recent::unix_time,
     storage::{BackupError, SCHEDULED, Source, newest_scheduled, sweep, work_quietly},
-    utc::rfc3339,
+    utc::{rfc3339, unix_time},
 };
 
 /// How often a thread that waits looks around.

@@ -2,7 +2,8 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{LINES_MAX, micros, unix_time};
+use super::{LINES_MAX, micros};
+use crate::utc::unix_time;
 
 /// A queue of warnings. Cloning shares it.
 #[derive(Clone, Debug)]

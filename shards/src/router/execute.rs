@@ -17,9 +17,9 @@ use super::{
 use crate::{
     failure::Failure,
     limits::{BATCH_ROWS_MAX, SCAN_STEP_BYTES_MAX, SCAN_STEP_ROWS_MAX, UNARY_ROWS_BYTES_MAX},
-    recent::unix_time,
     storage::{Answer, LockSet, Page, PageLimit, Shard, StorageError, Ticket, Transaction, Value},
     traffic::Traffic,
+    utc::unix_seconds,
 };
 
 /// What a step came to.
@@ -386,9 +386,4 @@ pub fn row_bytes((key, value): &(Bytes, Value)) -> usize {
 /// What a client is told whose batch answers too much.
 pub fn batch_answer_too_large() -> String {
     format!("the answers of a batch are bounded to {UNARY_ROWS_BYTES_MAX} bytes; split the batch")
-}
-
-/// Now, in seconds since the Unix epoch: the unit of `created_at`.
-pub fn unix_seconds() -> i64 {
-    i64::try_from(unix_time().as_secs()).unwrap_or(i64::MAX)
 }

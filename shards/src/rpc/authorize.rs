@@ -33,10 +33,7 @@ pub fn plan(core: &Core, access: &Access, plan: &Plan) -> Result<(), Failure> {
         Plan::Command(command) => {
             let (is_order, subject) = (command.is_order(), command.subject());
             let command = ServerCommand { name: command.name(), subject: &subject };
-            match is_order {
-                true => access.authorize_order(core, command),
-                false => access.authorize_admin(core, command),
-            }
+            access.authorize_command(core, command, is_order)
         }
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use crate::{
     failure::Failure,
     limits::{COLLECTION_BYTES_MAX, KEY_BYTES_MAX},
-    router::execute::unix_seconds,
     storage::{Meta, Value},
+    utc::unix_seconds,
 };
 
 /// Keys with this beginning are commands, not data (admin protocol of existing clients).

@@ -1,30 +1,16 @@
 //! What is sampled, and what samples tell of all.
 
+use crate::dice::Dice;
+
 /// Two-sided, so that the truth is outside in one of twenty cases: on either side in one of forty.
 const DEVIATIONS: f64 = 1.96;
 
-/// A source of numbers that no client can foresee, as far as its seed is unknown: SplitMix64 (Steele, Lea and Flood, 2014).
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// How many are passed over before the next sample, where each is one with the chance 1 / `one_in`: by a count that never
-    /// varies, clients that do things in turn would be seen at always the same of them.
-    pub fn gap(&mut self, one_in: u32) -> u32 {
-        // 53 bits, in (0, 1].
-        let share = ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64;
-        (share.ln() / (-1.0 / f64::from(one_in)).ln_1p()) as u32
-    }
+/// How many are passed over before the next sample, where each is one with the chance 1 / `one_in`: by a count that never
+/// varies, clients that do things in turn would be seen at always the same of them.
+pub fn gap(dice: &mut Dice, one_in: u32) -> u32 {
+    // 53 bits, in (0, 1].
+    let share = ((dice.throw() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    (share.ln() / (-1.0 / f64::from(one_in)).ln_1p()) as u32
 }
 
 /// The least mean of which so many samples are no surprise (Wilson and Hilferty's approximation, 1931, of the exact interval).
@@ -79,7 +65,7 @@ mod tests {
         let mut dice = Dice::new(7);
         for one_in in [1u32, 2, 32, 1000] {
             const GAPS: u32 = 100_000;
-            let passed: u64 = (0..GAPS).map(|_| u64::from(dice.gap(one_in)) + 1).sum();
+            let passed: u64 = (0..GAPS).map(|_| u64::from(gap(&mut dice, one_in)) + 1).sum();
             let mean = passed as f64 / f64::from(GAPS);
             assert!((mean / f64::from(one_in) - 1.0).abs() < 0.02, "{one_in}: {mean}");
         }

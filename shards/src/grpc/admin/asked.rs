@@ -6,20 +6,17 @@ use bytes::Bytes;
 use crate::{
     grpc::{inbound::Trouble, method::Method, unary::decode},
     jobs::Work,
-    rpc::admin::jobs::COMMANDS,
+    rpc::admin::jobs::Order,
     storage::Keep,
 };
 
 /// What is asked.
 pub(super) enum Asked {
-    /// A job, which goes on without its stream or does not.
-    Begin {
-        work: Work,
+    /// About jobs; one that is begun goes on without its stream or does not.
+    Job {
+        order: Order,
         detach: bool,
     },
-    ListJobs,
-    WatchJob(u64),
-    CancelJob(u64),
     Logs(wire::LogsRequest),
     Stats {
         detailed: bool,
@@ -43,12 +40,14 @@ impl Asked {
     /// It is malformed.
     pub(super) fn read(method: Method, message: Bytes) -> Result<Self, Trouble> {
         let named = |name: String| Some(name).filter(|name| !name.is_empty());
+        let begin = |work, detach| Self::Job { order: Order::Begin(work), detach };
+        let job = |order| Self::Job { order, detach: false };
         Ok(match method {
             Method::AdminBackup => {
                 let request: wire::BackupRequest = decode(message)?;
                 let wire::BackupRequest { directory, incremental, parent, detach } = request;
                 let (parent, keep) = (named(parent), Keep::default());
-                Self::Begin { work: Work::Backup { directory, incremental, parent, keep }, detach }
+                begin(Work::Backup { directory, incremental, parent, keep }, detach)
             }
             Method::AdminRestore => {
                 let request: wire::RestoreRequest = decode(message)?;
@@ -56,24 +55,24 @@ impl Asked {
                     request;
                 let collection = named(collection).unwrap_or_else(|| "default".into());
                 let work = Work::Restore { directory, replace, dry_run, collection };
-                Self::Begin { work, detach }
+                begin(work, detach)
             }
             Method::AdminVerify => {
                 let wire::VerifyRequest { directory, detach } = decode(message)?;
-                Self::Begin { work: Work::Verify { directory: named(directory) }, detach }
+                begin(Work::Verify { directory: named(directory) }, detach)
             }
             Method::AdminCompact => {
                 let wire::CompactRequest { collection, detach } = decode(message)?;
-                Self::Begin { work: Work::Compact { collection: named(collection) }, detach }
+                begin(Work::Compact { collection: named(collection) }, detach)
             }
-            Method::AdminListJobs => Self::ListJobs,
+            Method::AdminListJobs => job(Order::List(None)),
             Method::AdminWatchJob => {
                 let wire::WatchJobRequest { id } = decode(message)?;
-                Self::WatchJob(id)
+                job(Order::List(Some(id)))
             }
             Method::AdminCancelJob => {
                 let wire::CancelJobRequest { id } = decode(message)?;
-                Self::CancelJob(id)
+                job(Order::Cancel(id))
             }
             Method::AdminLogs => Self::Logs(decode(message)?),
             Method::AdminStats => {
@@ -98,9 +97,7 @@ impl Asked {
     /// As the audit calls it.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Begin { work, .. } => COMMANDS[work.kind()],
-            Self::ListJobs | Self::WatchJob(_) => "JOBS",
-            Self::CancelJob(_) => "CANCEL",
+            Self::Job { order, .. } => order.name(),
             Self::Logs(_) => "LOGS",
             Self::Stats { .. } => "STATS",
             Self::HotKeys { .. } => "HOT_KEYS",
@@ -115,8 +112,7 @@ impl Asked {
     /// On what.
     pub(super) fn subject(&self) -> String {
         match self {
-            Self::Begin { work, .. } => work.subject().to_owned(),
-            Self::WatchJob(id) | Self::CancelJob(id) => format!("job {id}"),
+            Self::Job { order, .. } => order.subject().into_owned(),
             Self::Close(wire::CloseConnectionsRequest { ids, address }) if address.is_empty() => {
                 format!("{} connections", ids.len())
             }
@@ -128,8 +124,8 @@ impl Asked {
     /// Whether it writes files or changes the server.
     pub(super) fn is_order(&self) -> bool {
         match self {
-            Self::Begin { work, .. } => work.changes(),
-            Self::CancelJob(_) | Self::Reload | Self::Drain | Self::Close(_) => true,
+            Self::Job { order, .. } => order.changes(),
+            Self::Reload | Self::Drain | Self::Close(_) => true,
             _ => false,
         }
     }

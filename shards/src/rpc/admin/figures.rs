@@ -10,11 +10,10 @@ use crate::{
     counters::Latencies,
     failure::Failure,
     grpc::method::Method,
-    recent::unix_time,
     router::operation::{Operation, Reply},
     settings::Engine,
     storage::Stats,
-    utc::rfc3339,
+    utc::{rfc3339, unix_millis},
 };
 
 /// Numbers of all shards together.
@@ -209,7 +208,7 @@ fn node(core: &Core) -> Value {
         "role": "standalone",
         "status": status,
         "state": status,
-        "last_heartbeat": rfc3339(unix_time().as_millis() as u64),
+        "last_heartbeat": rfc3339(unix_millis()),
         "data_size_bytes": Totals::of(&core.process).data_bytes(),
     })
 }

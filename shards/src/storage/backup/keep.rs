@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     copy::PARTIAL,
     meta::BackupId,
 };
+use crate::utc::unix_time;
 
 /// How many, and for how long. A backup goes when neither keeps it; where both are 0, none goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,8 +65,7 @@ pub fn newest_scheduled(
 /// The disk refuses something.
 pub fn prune(folder: &Folder, directory_id: u64, keep: Keep) -> Result<Vec<String>, BackupError> {
     let known = known(folder, directory_id)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let gone = superfluous(known, keep, now);
+    let gone = superfluous(known, keep, unix_time());
     for name in &gone {
         // First the name: half a backup is not to look like a whole one.
         let partial = format!("{name}{PARTIAL}");

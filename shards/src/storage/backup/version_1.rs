@@ -7,7 +7,6 @@ use std::{
     io::{BufReader, ErrorKind, Read as _},
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use super::{
     chunk::{Kept, KeptValue},
     stream::Entry,
 };
-use crate::{limits::KEY_BYTES_MAX, storage::value::Meta};
+use crate::{limits::KEY_BYTES_MAX, storage::value::Meta, utc::unix_time};
 
 /// Memory of the entries that are sorted together.
 const PART_BYTES: usize = if cfg!(test) { 64 * 1024 } else { 64 * 1024 * 1024 };
@@ -52,7 +51,7 @@ impl Rows {
         })?;
         let length =
             file.metadata().map_err(|error| BackupError::io("look at", path.clone(), error))?.len();
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seconds = unix_time().as_secs();
         let mut this = Self {
             path,
             file: BufReader::with_capacity(BUFFER_BYTES, file),

@@ -4,11 +4,7 @@
 //! NAME.partial ─► data files ─► manifest.bin ─► meta.bin ─► folder synced ─► NAME ─► folder above synced
 //! ```
 
-use std::{
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +15,7 @@ use super::{
     manifest::Manifest,
     meta::{BackupId, Meta2},
 };
+use crate::utc::unix_millis;
 
 /// Of which data directory a backup is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +68,7 @@ impl Draft {
         let partial = format!("{name}{PARTIAL}");
         above.remove(&partial)?;
         let folder = above.make(&partial)?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let created_at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let created_at_ms = unix_millis();
         let id = BackupId::random()?;
         Ok(Self { above, name, folder, id, parent, source, created_at_ms })
     }

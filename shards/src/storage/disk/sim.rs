@@ -20,6 +20,8 @@ use std::{
     rc::Rc,
 };
 
+pub use crate::dice::Dice;
+
 use super::{Buffer, Disk, DiskError, DiskFile, DiskFuture, Memory, Opening};
 
 /// What is written whole or not at all.
@@ -506,36 +508,5 @@ impl Memory for Heap {
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.0
-    }
-}
-
-/// Numbers that look random and come from a seed (SplitMix64).
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    /// The same seed throws the same numbers.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Any number.
-    pub fn throw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut number = self.0;
-        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
-    }
-
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.throw() % bound
-    }
-
-    /// True once in so many throws.
-    pub fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
     }
 }
